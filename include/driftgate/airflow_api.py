@@ -36,7 +36,9 @@ class AirflowApi:
         except httpx.TransportError as error:
             raise ServiceError(f"Airflow at {self.url} does not answer ({error}); see `driftgate status`") from error
         if answer.status_code not in (200, 201):
-            raise ServiceError(f"Airflow at {self.url} refuses the login of {self._login['username']!r}: {answer.status_code} {answer.text[:200]}")
+            raise ServiceError(
+                f"Airflow at {self.url} refuses the login of {self._login['username']!r}: {answer.status_code} {answer.text[:200]}"
+            )
         self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -106,7 +108,9 @@ class AirflowApi:
             last = state
             time.sleep(0.5)
         open_tasks = [f"{name}={state}" for name, state in self.task_states(dag_id, run_id).items() if state != "success"]
-        raise ServiceError(f"run {run_id} of {dag_id} has not ended after {timeout:.0f} s ({', '.join(open_tasks)}); see {self.run_url(dag_id, run_id)}")
+        raise ServiceError(
+            f"run {run_id} of {dag_id} has not ended after {timeout:.0f} s ({', '.join(open_tasks)}); see {self.run_url(dag_id, run_id)}"
+        )
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
         tasks = self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]

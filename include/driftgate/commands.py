@@ -7,6 +7,7 @@ import getpass
 from driftgate.config.windows import label, window_at
 from driftgate.context import Context, open_context
 from driftgate.records import Action, BatchStatus, GateVerdict, Retraining, Window
+from driftgate.retraining import Progress
 from driftgate.settings import Settings
 
 
@@ -58,7 +59,7 @@ def train_command(settings: Settings, monitor_id: str, start: str, end: str) -> 
     return 0 if done.verdict.value == "promoted" else 1
 
 
-def _print_window(context: Context):  # type: ignore[no-untyped-def]
+def _print_window(context: Context) -> Progress:
     def show(window: Window, status: BatchStatus, rows: int) -> None:
         print(f"  {label(context.config, window)}  {rows:>7} rows  {status.value}", flush=True)
 
@@ -68,10 +69,11 @@ def _print_window(context: Context):  # type: ignore[no-untyped-def]
 def print_retraining(done: Retraining) -> None:
     """Print how a retraining ended: both scores on the same rows, and the reason."""
     comparison = done.comparison
-    print(f"{done.monitor}: {done.verdict.value.replace('_', ' ')} (challenger version {done.challenger_version}, {comparison.rows} held-out rows)")
-    for name in comparison.challenger:
-        champion = comparison.champion.get(name)
-        print(f"  {name:<10} champion {'-' if champion is None else format(champion, '.4g'):>10}   challenger {comparison.challenger[name]:>10.4g}")
+    verdict = done.verdict.value.replace("_", " ")
+    print(f"{done.monitor}: {verdict} (challenger version {done.challenger_version}, {comparison.rows} held-out rows)")
+    for name, new in comparison.challenger.items():
+        old = comparison.champion.get(name)
+        print(f"  {name:<10} champion {'-' if old is None else format(old, '.4g'):>10}   challenger {new:>10.4g}")
     print(f"  {comparison.reason}")
 
 

@@ -12,7 +12,17 @@ ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "include" / "driftgate"
 STEPS = {"ingest", "gate", "measure", "record", "decide", "retrain", "serve", "report"}
 HEAVY = {"pandas", "numpy", "evidently", "great_expectations", "mlflow", "sklearn", "scipy", "pyarrow", "sqlalchemy", "alembic"}
-LIGHT_MODULES = ("cli.py", "errors.py", "records.py", "settings.py", "context.py", "pipeline.py", "retraining.py", "references.py", "config")
+LIGHT_MODULES = (
+    "cli.py",
+    "errors.py",
+    "records.py",
+    "settings.py",
+    "context.py",
+    "pipeline.py",
+    "retraining.py",
+    "references.py",
+    "config",
+)
 OWNERS = {
     "great_expectations": {"gate"},
     "evidently": {"measure", "report"},
@@ -28,9 +38,7 @@ def imports(path: Path, *, module_level_only: bool = False) -> Iterator[str]:
     """Yield the dotted names a file imports; TYPE_CHECKING blocks cost nothing at run time and are left out."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     hidden = {id(inner) for node in ast.walk(tree) if _is_type_checking(node) for inner in ast.walk(node)}
-    inside = {
-        id(inner) for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) for inner in ast.walk(node)
-    }
+    inside = {id(inner) for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) for inner in ast.walk(node)}
     for node in ast.walk(tree):
         if id(node) in hidden or (module_level_only and id(node) in inside):
             continue

@@ -114,9 +114,8 @@ def load_monitor(path: Path) -> LoadedMonitor:
     except ValidationError as error:
         raise ConfigError([_describe(path, lines, item) for item in error.errors()]) from error
     if config.id != path.stem:
-        raise ConfigError(
-            [f"{path}:{lines.get(('id',), 1)}: id: {config.id!r} differs from the file name; write id: {path.stem} or rename the file to {config.id}.yaml"]
-        )
+        remedy = f"write id: {path.stem} or rename the file to {config.id}.yaml"
+        raise ConfigError([f"{path}:{lines.get(('id',), 1)}: id: {config.id!r} differs from the file name; {remedy}"])
     return LoadedMonitor(config=config, path=path, fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
@@ -125,7 +124,9 @@ def _parse(path: Path, text: str) -> Mapping[str, Any]:
         data = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError([f"{path}:{line}: {error.problem or 'not valid YAML'}; correct the indentation or quoting near this line"]) from error
+        raise ConfigError(
+            [f"{path}:{line}: {error.problem or 'not valid YAML'}; correct the indentation or quoting near this line"]
+        ) from error
     except yaml.YAMLError as error:
         raise ConfigError([f"{path}: not valid YAML: {error}"]) from error
     if not isinstance(data, Mapping):

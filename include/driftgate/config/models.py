@@ -25,8 +25,8 @@ DATASET_METRICS = ("drift_share", "drifted_columns", "missing_share")
 COLUMN_METRICS = ("drift_score", "missing_share", "new_categories", "new_category_share", "out_of_range_share")
 HIGHER_IS_BETTER = frozenset({"r2", "accuracy", "precision", "recall", "f1", "roc_auc"})
 DRIFT_METHODS = (
-    "anderson", "chisquare", "cramer_von_mises", "ed", "es", "g_test", "hellinger", "jensenshannon", "kl_div",
-    "ks", "mannw", "psi", "t_test", "TVD", "wasserstein", "z",
+    "anderson", "chisquare", "cramer_von_mises", "ed", "es", "hellinger", "jensenshannon", "kl_div",
+    "ks", "mannw", "psi", "t_test", "wasserstein", "z",
 )  # fmt: skip
 
 
@@ -359,7 +359,8 @@ class MonitorConfig(_Section):
         known = (*DATASET_METRICS, *COLUMN_METRICS, *performance_metrics(self.task))
         for index, rule in enumerate(self.decision.rules):
             if rule.metric not in known:
-                raise ValueError(f"decision.rules[{index}].metric {rule.metric!r} is unknown for task {self.task}; use one of {', '.join(dict.fromkeys(known))}")
+                names = ", ".join(dict.fromkeys(known))
+                raise ValueError(f"decision.rules[{index}].metric {rule.metric!r} is unknown for task {self.task}; use one of {names}")
             if rule.metric in ("drift_score", "new_categories", "new_category_share", "out_of_range_share") and not rule.column:
                 raise ValueError(f"decision.rules[{index}] needs 'column' because {rule.metric} is measured per column")
             if rule.column and rule.column not in self.columns.all:

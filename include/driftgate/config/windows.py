@@ -40,7 +40,7 @@ def add(config: MonitorConfig, moment: datetime, delta: timedelta) -> datetime:
 def window_at(config: MonitorConfig, start: datetime | date | str, end: datetime | date | str | None = None) -> Window:
     """Return the window that starts here and, without an end, has the monitor's window size."""
     first = localise(config, start)
-    last = add(config, first, config.window.size) if end in (None, "") else localise(config, end)  # type: ignore[arg-type]
+    last = add(config, first, config.window.size) if end in (None, "") else localise(config, end)
     return Window(first, last)
 
 

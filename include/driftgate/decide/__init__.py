@@ -1,0 +1,1 @@
+"""Fifth step: the policy turns metrics into a decision. No I/O here."""

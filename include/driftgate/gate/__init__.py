@@ -1,0 +1,1 @@
+"""Second step: a Great Expectations checkpoint decides whether a batch may go on."""

@@ -1,0 +1,1 @@
+"""First step: rows of a window from their source into one Parquet file."""

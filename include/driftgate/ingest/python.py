@@ -1,0 +1,36 @@
+"""Source kind ``python``: rows from a callable of the user."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from driftgate.callables import resolve
+from driftgate.config.models import MonitorConfig, PythonSource
+from driftgate.errors import DriftgateError, SourceError
+from driftgate.ingest.placeholders import fill_all, folder_values, window_values
+from driftgate.records import Window
+from driftgate.settings import Settings
+
+
+def read_callable(config: MonitorConfig, source: PythonSource, window: Window, columns: list[str], settings: Settings) -> pd.DataFrame:
+    """Call ``f(window_start, window_end, columns, **params)``.
+
+    The window's ends are date-times in the monitor's time zone. ``{home}`` and ``{project_root}`` in params are filled.
+
+    Raises
+    ------
+    SourceError
+        If the callable fails or does not return a DataFrame. Errors of Driftgate's own kinds pass unchanged.
+    """
+    where = f"monitor {config.id}, window {window}: {source.callable}"
+    function = resolve(source.callable, settings.project_root)
+    params = fill_all(source.params, folder_values(settings), where)
+    try:
+        frame = function(**window_values(config, window), columns=list(columns), **params)
+    except DriftgateError:
+        raise
+    except Exception as error:
+        raise SourceError(f"{where} failed with {type(error).__name__}: {error}; the full trace is in the log") from error
+    if not isinstance(frame, pd.DataFrame):
+        raise SourceError(f"{where} returned {type(frame).__name__}; it must return a pandas DataFrame")
+    return frame

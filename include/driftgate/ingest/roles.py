@@ -1,0 +1,92 @@
+"""Column roles: untyped rows become a batch whose types, order and rows depend on nothing but the data."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from driftgate.config.models import MonitorConfig
+from driftgate.errors import SchemaError
+from driftgate.ingest.conversions import as_category, as_number, as_timestamp
+from driftgate.records import Window
+
+
+def source_columns(config: MonitorConfig) -> list[str]:
+    """Columns that the source is asked for: all with a role, predictions only where the source brings them."""
+    roles = config.columns
+    if config.model.predictions == "source":
+        return roles.all
+    return [name for name in roles.all if name not in (roles.prediction, roles.prediction_proba)]
+
+
+def apply_roles(frame: pd.DataFrame, config: MonitorConfig, window: Window) -> tuple[pd.DataFrame, str | None]:
+    """Type the columns by role and keep the rows of the window, in an order that the source cannot influence.
+
+    Timestamps become UTC (without a zone they are read in the monitor's time zone); numerical columns, and the target of a
+    regression, float64; ids, categories and class labels text ("1", never "1.0"). Nulls stay null, duplicated rows are kept.
+
+    Returns
+    -------
+    tuple of DataFrame and str or None
+        The batch, sorted by timestamp, ids, then every other column; and what people should know about it.
+
+    Raises
+    ------
+    SchemaError
+        If a column with a role other than target is gone, or holds values that do not fit its role.
+    """
+    where = f"monitor {config.id}, window {window}"
+    notes: list[str] = []
+    frame = _complete(frame, config, where, notes)
+    frame = _cut(frame, config, window, where, notes)
+    typed = pd.DataFrame({name: _typed(frame[name], name, config, where, notes) for name in frame.columns}, index=frame.index)
+    typed = _sorted(typed, config)
+    duplicates = int(typed.duplicated().sum())
+    if duplicates:
+        notes.append(f"{duplicates} of {len(typed)} rows are exact copies of another row")
+    return typed, "; ".join(notes) or None
+
+
+def _complete(frame: pd.DataFrame, config: MonitorConfig, where: str, notes: list[str]) -> pd.DataFrame:
+    """Return exactly the columns wanted; a missing target, and any column of a frame without rows, is added as nulls."""
+    wanted = source_columns(config)
+    missing = [name for name in wanted if name not in frame.columns]
+    if frame.empty:
+        return frame.reindex(columns=wanted)
+    if config.columns.target in missing:
+        missing.remove(str(config.columns.target))
+        notes.append(f"the source has no target column {config.columns.target!r}: all targets are null")
+    if missing:
+        present = ", ".join(map(str, frame.columns[:20])) or "none"
+        raise SchemaError(
+            f"{where}: the source has no column {', '.join(repr(name) for name in missing)} (of the columns needed it has: {present}); "
+            "restore it in the source, or take it out of columns in the monitor file and retrain"
+        )
+    return frame.reindex(columns=wanted)
+
+
+def _cut(frame: pd.DataFrame, config: MonitorConfig, window: Window, where: str, notes: list[str]) -> pd.DataFrame:
+    name = config.columns.timestamp
+    moments = as_timestamp(frame[name], config.schedule.zone, f"{where}, column {name!r} (timestamp)", notes)
+    nulls = int(moments.isna().sum())
+    if nulls:
+        notes.append(f"{nulls} rows without a {name} belong to no window and are left out")
+    inside = (moments >= window.start) & (moments < window.end)
+    return frame.assign(**{name: moments})[inside]
+
+
+def _typed(values: pd.Series, name: str, config: MonitorConfig, where: str, notes: list[str]) -> pd.Series:
+    roles = config.columns
+    if name == roles.timestamp:
+        return values
+    if name in roles.numerical or name == roles.prediction_proba:
+        return as_number(values, f"{where}, column {name!r} (numerical)", notes)
+    if name in (roles.target, roles.prediction) and config.task == "regression":
+        return as_number(values, f"{where}, column {name!r} ({'target' if name == roles.target else 'prediction'})", notes)
+    return as_category(values)
+
+
+def _sorted(frame: pd.DataFrame, config: MonitorConfig) -> pd.DataFrame:
+    keys = list(dict.fromkeys([config.columns.timestamp, *config.columns.id]))
+    if frame.duplicated(keys).any():
+        keys += [name for name in frame.columns if name not in keys]
+    return frame.sort_values(keys, kind="stable", ignore_index=True)

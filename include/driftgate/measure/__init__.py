@@ -1,0 +1,1 @@
+"""Third step: Evidently measures the batch against the reference."""

@@ -1,0 +1,310 @@
+"""The way of one window, step by step; the same functions serve the Airflow operators and the command line.
+
+Each step can be run again: it finds what is there, writes the same rows and files, and never adds a second copy.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from driftgate.context import Context
+from driftgate.errors import GateFailedError, SourceError
+from driftgate.files import write_json
+from driftgate.records import Action, Batch, BatchStatus, Decision, GateResult, GateVerdict, Incident, Measures, Window, to_dict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from driftgate.report.evidently_report import RenderedReport
+
+log = logging.getLogger(__name__)
+
+UNVERSIONED = "source"
+"""Model version of monitors whose rows bring their own predictions."""
+
+
+@dataclass(frozen=True)
+class WindowOutcome:
+    """What became of a window that went through the whole pipeline."""
+
+    batch: Batch
+    gate: GateResult | None = None
+    measures: Measures | None = None
+    decision: Decision | None = None
+    mlflow_run: str | None = None
+
+
+# --- ingest -----------------------------------------------------------------------------------------------------------
+
+
+def ingest(
+    context: Context,
+    window: Window,
+    *,
+    reprocess: bool = False,
+    dag_run: str | None = None,
+    scored: bool = True,
+    now: datetime | None = None,
+) -> Batch:
+    """Read, type, score and keep the rows of a window.
+
+    Parameters
+    ----------
+    reprocess
+        Read the source again even when the window's rows are already kept.
+    scored
+        False: leave out the champion's predictions (building the first training set, before there is a champion).
+    now
+        The present, for tests; a window that has not ended is refused.
+
+    Raises
+    ------
+    SourceError
+        The rows could not be read or do not fit the column roles. Recorded as a failed batch first, unless an earlier
+        run of this window succeeded, which is then kept.
+    ModelNotFoundError
+        There is no champion to score with.
+    """
+    _refuse_future(context, window, now or datetime.now(UTC))
+    with context.store.window_lock(context.config.id, window, "ingest"):
+        known = context.store.find_batch(context.config.id, window)
+        if known and not reprocess and _reusable(context, known, scored):
+            log.info("%s %s: the %d rows kept earlier are used again", context.config.id, window, known.rows)
+            return known
+        try:
+            batch = _read(context, window, scored)
+        except SourceError as error:
+            if known is None or known.status in (BatchStatus.FAILED, BatchStatus.NO_DATA):
+                context.store.save_batch(Batch(context.config.id, window, BatchStatus.FAILED, dag_run=dag_run, note=str(error)))
+            raise
+        batch = replace(batch, dag_run=dag_run)
+        context.store.save_batch(batch)
+        return batch
+
+
+def _refuse_future(context: Context, window: Window, now: datetime) -> None:
+    if window.end > now:
+        raise SourceError(
+            f"monitor {context.config.id}: window {window} has not ended yet (now {now:%Y-%m-%dT%H:%MZ}); "
+            "choose a window that lies completely in the past"
+        )
+
+
+def _reusable(context: Context, batch: Batch, scored: bool) -> bool:
+    if batch.status in (BatchStatus.FAILED, BatchStatus.NO_DATA) or not batch.path or not Path(batch.path).is_file():
+        return False
+    return batch.model_version is not None or not (scored and _scores_rows(context))
+
+
+def _scores_rows(context: Context) -> bool:
+    return context.config.model.predictions == "champion"
+
+
+def _read(context: Context, window: Window, scored: bool) -> Batch:
+    from driftgate.ingest.batch_store import write_batch
+
+    version = context.registry.require_champion(context.config) if scored and _scores_rows(context) else None
+    frame, note = _rows(context, window)
+    if frame.empty:
+        return Batch(context.config.id, window, BatchStatus.NO_DATA, note=note)
+    if version is not None:
+        frame = _scored(context, frame, version)
+    stored = write_batch(frame, context.settings.window_dir(context.config.id, window.key))
+    return Batch(
+        monitor=context.config.id,
+        window=window,
+        status=BatchStatus.INGESTED,
+        rows=stored.rows,
+        bytes=stored.bytes,
+        content_hash=stored.content_hash,
+        path=str(stored.path),
+        model_version=version,
+        note=note,
+    )
+
+
+def _rows(context: Context, window: Window) -> tuple[pd.DataFrame, str | None]:
+    from driftgate.ingest.roles import apply_roles, source_columns
+    from driftgate.ingest.source import read_rows
+
+    columns = source_columns(context.config)
+    frame = read_rows(context.config, window, columns, context.settings, connection_uri=context.connection_uri)
+    return apply_roles(frame, context.config, window)
+
+
+def read_window(context: Context, window: Window, version: str | None) -> pd.DataFrame:
+    """Return the typed rows of a window, scored by this model version (None: as they come), without keeping them."""
+    frame, _ = _rows(context, window)
+    return frame if version is None or frame.empty else _scored(context, frame, version)
+
+
+def _scored(context: Context, frame: pd.DataFrame, version: str) -> pd.DataFrame:
+    from driftgate.serve.scoring import score
+
+    return score(context.config, frame, context.registry.load(context.config.model_name, version))
+
+
+# --- gate -------------------------------------------------------------------------------------------------------------
+
+
+def gate(context: Context, batch: Batch, *, build_docs: bool = True) -> GateResult:
+    """Validate the batch and record the verdict; a failed batch is quarantined. Does not raise on a failed verdict."""
+    from driftgate.gate.checkpoint import run_gate
+
+    result = run_gate(context.config, batch.window, _load(batch), context.settings, build_docs=build_docs)
+    status = batch.status
+    if result.verdict is GateVerdict.FAIL:
+        status = BatchStatus.QUARANTINED
+    elif status is BatchStatus.QUARANTINED:
+        status = BatchStatus.INGESTED
+    context.store.save_gate(replace(batch, status=status), result)
+    if result.verdict is GateVerdict.FAIL:
+        context.store.open_incident(context.config.id, "gate", batch.window, "; ".join(map(str, result.failed[:10])))
+    return result
+
+
+def gate_failure(context: Context, result: GateResult, page: str | None = None) -> GateFailedError:
+    """Build the error for a quarantined batch: up to ten failed expectations and where to look."""
+    shown = [f"  - {item}" for item in result.failed[:10]]
+    if len(result.failed) > len(shown):
+        shown.append(f"  ... and {len(result.failed) - len(shown)} more")
+    where = page or (str(context.settings.data_docs_dir / result.data_docs) if result.data_docs else "not built for this batch")
+    return GateFailedError(
+        f"monitor {result.monitor}: suite {result.suite!r} stopped the batch of {result.window}; it is quarantined. "
+        f"{len(result.failed)} of {result.evaluated} expectations failed:\n" + "\n".join(shown) + f"\nData Docs: {where}\n"
+        "When the data is corrected at its source, run this window again with 'reprocess'."
+    )
+
+
+# --- measure ----------------------------------------------------------------------------------------------------------
+
+
+def measure(context: Context, batch: Batch) -> Measures:
+    """Compare the batch with the reference; also written as measures.json into the window's folder."""
+    from driftgate.measure.measures import measure_batch
+    from driftgate.references import load_reference
+
+    reference = load_reference(context, batch.model_version)
+    measures = measure_batch(
+        context.config,
+        _load(batch),
+        reference.frame,
+        window=batch.window,
+        model_version=batch.model_version or UNVERSIONED,
+        reference_performance=reference.performance,
+    )
+    write_json(measures_path(context, batch.window), to_dict(measures))
+    return measures
+
+
+def measures_path(context: Context, window: Window) -> Path:
+    """Return where a window's measures lie as JSON."""
+    return context.settings.window_dir(context.config.id, window.key) / "measures.json"
+
+
+def load_measures(path: Path) -> Measures:
+    """Read measures back from their file."""
+    return Measures.from_dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _load(batch: Batch) -> pd.DataFrame:
+    from driftgate.ingest.batch_store import read_batch
+
+    if batch.path is None:
+        raise SourceError(f"monitor {batch.monitor}: window {batch.window} has no data; nothing can be computed on it")
+    return read_batch(Path(batch.path))
+
+
+# --- record -----------------------------------------------------------------------------------------------------------
+
+
+def store(context: Context, batch: Batch, measures: Measures) -> None:
+    """Write every metric and the batch's status in one transaction."""
+    context.store.save_measures(replace(batch, status=BatchStatus.MEASURED), measures)
+
+
+def log_mlflow(context: Context, batch: Batch, result: GateResult, measures: Measures) -> str:
+    """Write the window's one MLflow run and return its id."""
+    from driftgate.record.mlflow_runs import log_window
+
+    with context.store.window_lock(context.config.id, batch.window, "mlflow"):
+        return log_window(
+            context.config,
+            context.settings.require_mlflow(),
+            batch,
+            result,
+            measures,
+            config_fingerprint=context.monitor.fingerprint,
+            dag_run=batch.dag_run,
+        )
+
+
+def render_report(context: Context, batch: Batch, mlflow_run: str | None = None) -> RenderedReport:
+    """Draw the Evidently report and attach it to the window's MLflow run."""
+    from driftgate.record.mlflow_runs import attach_files
+    from driftgate.references import load_reference
+    from driftgate.report.evidently_report import render_report as render
+
+    folder = context.settings.window_dir(context.config.id, batch.window.key)
+    report = render(context.config, _load(batch), load_reference(context, batch.model_version).frame, folder)
+    if mlflow_run is not None:
+        attach_files(context.settings.require_mlflow(), mlflow_run, {"evidently": [report.html, report.json]})
+    context.store.save_report(context.config.id, batch.window, "evidently", str(report.html))
+    return report
+
+
+# --- decide -----------------------------------------------------------------------------------------------------------
+
+
+def decide(context: Context, measures: Measures) -> Decision:
+    """Apply the policy to the window and its predecessors, and record the decision with its reasons."""
+    from driftgate.decide.policy import PastWindow
+    from driftgate.decide.policy import decide as apply_policy
+
+    config = context.config
+    past = context.store.past_decisions(
+        config.id,
+        measures.model_version,
+        before=measures.window.start,
+        limit=max(config.decision.consecutive - 1, 1),
+        minimum_rows=config.decision.minimum_rows,
+    )
+    last = context.store.last_retraining_before(config.id, measures.window.start)
+    decision = apply_policy(config, measures, [PastWindow(item.window, item.breached) for item in past], last)
+    context.store.save_decision(decision)
+    return decision
+
+
+def alert(context: Context, decision: Decision) -> Incident:
+    """Open the monitor's incident, or note in the open one that this window shows it too."""
+    return context.store.open_incident(context.config.id, "policy", decision.window, "; ".join(decision.reasons))
+
+
+# --- all of it --------------------------------------------------------------------------------------------------------
+
+
+def run_window(context: Context, window: Window, *, reprocess: bool = False, dag_run: str | None = None) -> WindowOutcome:
+    """Take one window through every step in this process.
+
+    A quarantined batch and an empty window are outcomes, not errors. A retraining that the policy asks for is decided and
+    recorded here but carried out by the caller.
+    """
+    batch = ingest(context, window, reprocess=reprocess, dag_run=dag_run)
+    if batch.status is BatchStatus.NO_DATA:
+        return WindowOutcome(batch)
+    result = gate(context, batch)
+    if result.verdict is GateVerdict.FAIL:
+        return WindowOutcome(replace(batch, status=BatchStatus.QUARANTINED), result)
+    measures = measure(context, batch)
+    store(context, batch, measures)
+    run_id = log_mlflow(context, batch, result, measures)
+    decision = decide(context, measures)
+    if decision.action is Action.ALERT:
+        alert(context, decision)
+    render_report(context, batch, run_id)
+    return WindowOutcome(replace(batch, status=BatchStatus.MEASURED), result, measures, decision, run_id)

@@ -1,0 +1,1 @@
+"""Fourth step: results go to PostgreSQL (system of record) and MLflow."""

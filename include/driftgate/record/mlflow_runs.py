@@ -1,0 +1,215 @@
+"""One MLflow run per window: parameters, metrics, tags and artifacts.
+
+MLflow parameters cannot be changed and an old metric value can hide a new one, so a run is never updated: a finished run with
+the same content is reused, anything else is replaced by a complete new run. The caller holds the lock of the window
+(:meth:`driftgate.record.store.RecordStore.window_lock`), so that two runs of one window do not write at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric as MlflowMetric
+from mlflow.entities import Param, Run, RunStatus
+from mlflow.exceptions import MlflowException
+
+from driftgate.config.models import MonitorConfig
+from driftgate.config.windows import label
+from driftgate.mlflow_client import client as make_client
+from driftgate.mlflow_client import guarded, safe_address
+from driftgate.record.mlflow_names import metric_names
+from driftgate.record.rows import finite, finite_json
+from driftgate.records import Batch, GateResult, Measures, Window, to_dict
+
+TAG_MONITOR = "driftgate.monitor"
+TAG_WINDOW = "driftgate.window"
+TAG_FINGERPRINT = "driftgate.fingerprint"
+TAG_DAG_RUN = "driftgate.dag_run"
+
+_METRICS_PER_CALL = 900
+_RUNS_PER_WINDOW = 1000
+_FINISHED = RunStatus.to_string(RunStatus.FINISHED)
+
+
+def experiment_name(monitor: str) -> str:
+    return f"driftgate/{monitor}"
+
+
+def log_window(
+    config: MonitorConfig,
+    tracking_uri: str,
+    batch: Batch,
+    gate_result: GateResult | None,
+    measures: Measures,
+    *,
+    config_fingerprint: str,
+    dag_run: str | None,
+) -> str:
+    """Leave exactly one finished run for the window and return its id.
+
+    Metrics carry the start of the window as their time; values that are missing or not finite are left out. A new run is
+    complete before older runs of the window are deleted, so a crash in between never loses what was there.
+
+    Raises
+    ------
+    ServiceError
+        If MLflow does not answer.
+    """
+    params = _params(config, batch, gate_result, measures, config_fingerprint)
+    metrics = _metrics(measures)
+    fingerprint = _fingerprint(params, metrics)
+    with _connected(tracking_uri) as client:
+        experiment = _ensure_experiment(client, config)
+        existing = _runs(client, experiment, batch.monitor, batch.window)
+        run_id: str | None = next(
+            (run.info.run_id for run in existing if _is_finished(run) and run.data.tags.get(TAG_FINGERPRINT) == fingerprint), None
+        )
+        if run_id is None:
+            tags = {TAG_MONITOR: batch.monitor, TAG_WINDOW: batch.window.key, TAG_FINGERPRINT: fingerprint}
+            run_id = client.create_run(experiment, tags=tags, run_name=label(config, batch.window)).info.run_id
+            _write(client, run_id, batch.window, params, metrics)
+            _write_artifacts(client, run_id, gate_result, measures)
+            client.set_terminated(run_id, _FINISHED)
+        if dag_run is not None:
+            client.set_tag(run_id, TAG_DAG_RUN, dag_run)
+        for run in _runs(client, experiment, batch.monitor, batch.window):
+            if run.info.run_id != run_id:
+                client.delete_run(run.info.run_id)
+    return run_id
+
+
+def attach_files(tracking_uri: str, run_id: str, files: Mapping[str, Sequence[Path]]) -> None:
+    """Add files to a run, per artifact folder (an empty name is the top); a file of the same name is replaced.
+
+    Raises
+    ------
+    ServiceError
+        If MLflow does not answer.
+    MlflowException
+        If there is no such run.
+    """
+    with _connected(tracking_uri) as client:
+        for folder, paths in files.items():
+            for path in paths:
+                client.log_artifact(run_id, str(path), folder or None)
+
+
+def find_run(tracking_uri: str, config: MonitorConfig, window: Window) -> str | None:
+    """Return the id of the window's finished run, or None if there is none."""
+    with _connected(tracking_uri) as client:
+        experiment = client.get_experiment_by_name(experiment_name(config.id))
+        if experiment is None:
+            return None
+        found = _runs(client, experiment.experiment_id, config.id, window)
+        return next((run.info.run_id for run in found if _is_finished(run)), None)
+
+
+def run_link(tracking_uri: str, run_id: str) -> str:
+    """Return the page of a run; without an MLflow server, its ``runs:/`` address."""
+    if not tracking_uri.startswith(("http://", "https://")):
+        return f"runs:/{run_id}"
+    with _connected(tracking_uri) as client:
+        experiment = client.get_run(run_id).info.experiment_id
+    return f"{safe_address(tracking_uri).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}"
+
+
+@contextmanager
+def _connected(tracking_uri: str) -> Iterator[MlflowClient]:
+    with guarded(tracking_uri):
+        yield make_client(tracking_uri)
+
+
+def _params(
+    config: MonitorConfig, batch: Batch, gate_result: GateResult | None, measures: Measures, config_fingerprint: str
+) -> dict[str, str]:
+    params: dict[str, Any] = {
+        "batch_start_date": batch.window.start.isoformat(),
+        "batch_end_date": batch.window.end.isoformat(),
+        "num_records_current": batch.rows,
+        "content_hash": batch.content_hash,
+        "config_fingerprint": config_fingerprint,
+        "task": config.task,
+        "model_name": config.model_name,
+        "model_version": measures.model_version,
+    }
+    if gate_result is not None:
+        params |= {
+            "gate_suite": gate_result.suite,
+            "gate_verdict": gate_result.verdict.value,
+            "gate_evaluated": gate_result.evaluated,
+            "gate_failed": len(gate_result.failed),
+        }
+    return {name: str(value) for name, value in params.items()}
+
+
+def _metrics(measures: Measures) -> dict[str, float]:
+    names = metric_names(measures.metrics)
+    values = {names[metric.address]: finite(metric.value) for metric in measures.metrics}
+    return {name: value for name, value in sorted(values.items()) if value is not None}
+
+
+def _fingerprint(params: Mapping[str, str], metrics: Mapping[str, float]) -> str:
+    content = json.dumps({"params": params, "metrics": metrics}, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _ensure_experiment(client: MlflowClient, config: MonitorConfig) -> str:
+    """Return the monitor's experiment, made or brought back from deletion if need be, also when another process does the same."""
+    name = experiment_name(config.id)
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name, tags={TAG_MONITOR: config.id}))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+    if found.lifecycle_stage != "active":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _runs(client: MlflowClient, experiment: str, monitor: str, window: Window) -> list[Run]:
+    """Return the runs of a window that are not deleted, newest first."""
+    condition = f"tags.`{TAG_MONITOR}` = '{monitor}' AND tags.`{TAG_WINDOW}` = '{window.key}'"
+    return list(client.search_runs([experiment], condition, max_results=_RUNS_PER_WINDOW, order_by=["attributes.start_time DESC"]))
+
+
+def _is_finished(run: Run) -> bool:
+    return bool(run.info.status == _FINISHED)
+
+
+def _write(client: MlflowClient, run_id: str, window: Window, params: Mapping[str, str], metrics: Mapping[str, float]) -> None:
+    moment = int(window.start.timestamp() * 1000)
+    client.log_batch(run_id, params=[Param(name, value) for name, value in params.items()])
+    entries = [MlflowMetric(name, value, moment, 0) for name, value in metrics.items()]
+    for part in _parts(entries, _METRICS_PER_CALL):
+        client.log_batch(run_id, metrics=part)
+
+
+def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
+
+
+def _write_artifacts(client: MlflowClient, run_id: str, gate_result: GateResult | None, measures: Measures) -> None:
+    client.log_text(run_id, _json(measures), "measures.json")
+    if gate_result is not None:
+        client.log_text(run_id, _gate_json(gate_result), "gate.json")
+
+
+def _gate_json(result: GateResult) -> str:
+    """Return the validation result as GX wrote it, or its summary where that file does not exist (any more)."""
+    if result.result_path and Path(result.result_path).is_file():
+        return Path(result.result_path).read_text(encoding="utf-8")
+    return _json(result)
+
+
+def _json(record: Measures | GateResult) -> str:
+    return json.dumps(finite_json(to_dict(record)), indent=2)

@@ -1,0 +1,331 @@
+"""The system of record: every write is an upsert on a natural key and one transaction.
+
+The same window written twice, in whatever order and by whichever runner, leaves the same rows; the later values win. A write
+that is cut off leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import Any, Self
+
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, case, delete, func, literal, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql.dml import Insert
+from sqlalchemy.engine import URL
+
+from driftgate.errors import MeasureError
+from driftgate.record import locks, rows, tables
+from driftgate.record.connection import bound_waits, make_engine, readable_faults
+from driftgate.records import Batch, BatchStatus, Decision, GateResult, GateVerdict, Incident, Measures, Retraining, Window
+
+_BOOKKEEPING = frozenset({"id", "created_at", "updated_at"})
+
+
+class RecordStore:
+    """Reads and writes the records of all monitors; build with an engine, or with :meth:`open` from an address.
+
+    Every method raises ``ServiceError`` if PostgreSQL does not answer (trying again may help) and ``SettingsError`` if the tables
+    are missing.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = bound_waits(engine)
+
+    @classmethod
+    def open(cls, uri: str | URL) -> Self:
+        return cls(make_engine(uri))
+
+    # --- batches and the gate ----------------------------------------------------------------------------------------
+
+    def save_batch(self, batch: Batch) -> None:
+        """Write one window's batch.
+
+        A status never goes backwards for the same data: when the stored batch holds the same content, scored by the same model
+        version, and was already measured or quarantined, writing it as ``ingested`` again keeps that status. So a re-run that
+        dies between ingest and the next step changes no verdict and no metric; the gate and the measurement of the re-run write
+        their own status when they get there. Other content, or any other status, replaces the stored one at once, while earlier
+        metrics stay until the new ones are written. The gate's answer about the former content goes with it, so that new content
+        never counts as passed before the gate saw it.
+        """
+        with self._transaction() as connection:
+            connection.execute(_outdated_gate(batch))
+            self._write_batch(connection, batch, keep=(BatchStatus.MEASURED, BatchStatus.QUARANTINED))
+
+    def find_batch(self, monitor: str, window: Window) -> Batch | None:
+        row = self._first(select(tables.batch).where(_at(tables.batch, monitor, window)))
+        return rows.to_batch(row) if row else None
+
+    def batches(self, monitor: str, start: datetime, end: datetime, statuses: Collection[BatchStatus] | None = None) -> list[Batch]:
+        """Return the batches whose windows lie completely in [start, end), oldest first."""
+        table = tables.batch
+        query = select(table).where(table.c.monitor == monitor, table.c.window_start >= start, table.c.window_end <= end)
+        if statuses is not None:
+            query = query.where(table.c.status.in_([BatchStatus(status).value for status in statuses]))
+        return [rows.to_batch(row) for row in self._all(query.order_by(table.c.window_start, table.c.window_end))]
+
+    def passed_batches(self, monitor: str, start: datetime, end: datetime) -> list[Batch]:
+        """Return the batches in [start, end) that the gate let through (pass or warn), oldest first."""
+        table, gate = tables.batch, tables.gate_result
+        passed = and_(*(table.c[name] == gate.c[name] for name in ("monitor", "window_start", "window_end")))
+        query = select(table).join(gate, and_(passed, gate.c.verdict != GateVerdict.FAIL.value))
+        query = query.where(table.c.monitor == monitor, table.c.window_start >= start, table.c.window_end <= end)
+        query = query.where(table.c.status.in_([BatchStatus.INGESTED.value, BatchStatus.MEASURED.value]))
+        return [rows.to_batch(row) for row in self._all(query.order_by(table.c.window_start, table.c.window_end))]
+
+    def save_gate(self, batch: Batch, result: GateResult) -> None:
+        """Write the gate's answer and the batch with its status in one transaction.
+
+        A batch that is passed on (status ``ingested``) stays ``measured`` if the same content had been measured before; a
+        quarantine is lifted.
+        """
+        with self._transaction() as connection:
+            self._write_batch(connection, batch, keep=(BatchStatus.MEASURED,))
+            connection.execute(_upsert(tables.gate_result), [rows.gate_row(result)])
+
+    def find_gate(self, monitor: str, window: Window) -> GateResult | None:
+        row = self._first(select(tables.gate_result).where(_at(tables.gate_result, monitor, window)))
+        return rows.to_gate(row) if row else None
+
+    def _write_batch(self, connection: Connection, batch: Batch, keep: Sequence[BatchStatus] = ()) -> None:
+        statement = _upsert(tables.batch, status=_batch_status(keep))
+        connection.execute(statement, [rows.batch_row(batch)])
+
+    # --- measures ----------------------------------------------------------------------------------------------------
+
+    def save_measures(self, batch: Batch, measures: Measures) -> None:
+        """Write every metric of one window and mark its batch as measured, in one transaction.
+
+        Rows of the same monitor, model version and window that are no longer produced are deleted. Values that are not finite
+        become NULL. The number of statements does not depend on the number of metrics (about one per thousand).
+
+        Raises
+        ------
+        MeasureError
+            If two metrics have the same address; nothing is written.
+        """
+        _refuse_duplicates(measures)
+        new = sorted((rows.metric_row(measures, item) for item in measures.metrics), key=_address)
+        with self._transaction() as connection:
+            self._write_batch(connection, dataclasses.replace(batch, status=BatchStatus.MEASURED))
+            connection.execute(_measured_by(measures))
+            if new:
+                connection.execute(_upsert(tables.metric), new)
+            connection.execute(delete(tables.metric).where(_of(measures), _not_among(new)))
+
+    def load_measures(self, monitor: str, window: Window, model_version: str) -> Measures | None:
+        """Return the metrics of one window, ordered by address; None if there are none. ``rows`` is the batch's count."""
+        metric, batch = tables.metric, tables.batch
+        found = self._all(
+            select(metric, batch.c.rows.label("batch_rows"))
+            .join(batch, and_(*(metric.c[name] == batch.c[name] for name in ("monitor", "window_start", "window_end"))))
+            .where(_at(metric, monitor, window), metric.c.model_version == model_version)
+        )
+        if not found:
+            return None
+        metrics = tuple(rows.to_metric(row) for row in sorted(found, key=_address))
+        return Measures(monitor, window, model_version, found[0]["batch_rows"], metrics)
+
+    # --- decisions and incidents -------------------------------------------------------------------------------------
+
+    def save_decision(self, decision: Decision) -> None:
+        self._write(_upsert(tables.decision), rows.decision_row(decision))
+
+    def find_decision(self, monitor: str, window: Window) -> Decision | None:
+        row = self._first(select(tables.decision).where(_at(tables.decision, monitor, window)))
+        return rows.to_decision(row) if row else None
+
+    def past_decisions(self, monitor: str, model_version: str, before: datetime, limit: int) -> list[Decision]:
+        """Return decisions about windows that start before a moment, newest first, for one model version."""
+        table = tables.decision
+        query = select(table).where(table.c.monitor == monitor, table.c.model_version == model_version, table.c.window_start < before)
+        query = query.order_by(table.c.window_start.desc(), table.c.window_end.desc()).limit(limit)
+        return [rows.to_decision(row) for row in self._all(query)]
+
+    def open_incident(self, monitor: str, cause: str, window: Window, detail: str) -> Incident:
+        """Count a window towards the open incident of this cause, opening one if there is none.
+
+        A window counts once, in whatever order windows come; one that belonged to an incident which was resolved since does not
+        open another.
+        """
+        with self._transaction() as connection:
+            settled = connection.execute(_settled_incident(monitor, cause, window)).mappings().first()
+            if settled:
+                return rows.to_incident(settled)
+            row = connection.execute(_open_incident(monitor, cause, window, detail)).mappings().one()
+        return rows.to_incident(row)
+
+    # --- retrainings and reports -------------------------------------------------------------------------------------
+
+    def save_retraining(self, retraining: Retraining) -> None:
+        self._write(_upsert(tables.retraining), rows.retraining_row(retraining))
+
+    def find_retraining(self, monitor: str, trigger_window: Window) -> Retraining | None:
+        row = self._first(select(tables.retraining).where(_at(tables.retraining, monitor, trigger_window, "trigger_window")))
+        return rows.to_retraining(row) if row else None
+
+    def retrainings(self, monitor: str, limit: int | None = None) -> list[Retraining]:
+        """Return the retrainings of a monitor, the latest trigger window first."""
+        return [rows.to_retraining(row) for row in self._all(self._retrainings(monitor).limit(limit))]
+
+    def last_retraining_before(self, monitor: str, start: datetime) -> Window | None:
+        """Return the latest trigger window that starts before a moment, however its retraining ended."""
+        row = self._first(self._retrainings(monitor).where(tables.retraining.c.trigger_window_start < start).limit(1))
+        return Window(row["trigger_window_start"], row["trigger_window_end"]) if row else None
+
+    def _retrainings(self, monitor: str) -> Any:
+        table = tables.retraining
+        query = select(table).where(table.c.monitor == monitor)
+        return query.order_by(table.c.trigger_window_start.desc(), table.c.trigger_window_end.desc())
+
+    def save_report(self, monitor: str, window: Window, kind: str, address: str) -> None:
+        """Record where a report of one kind about one window lies."""
+        self._write(_upsert(tables.report), {"monitor": monitor, **rows.window_columns(window), "kind": kind, "address": address})
+
+    # --- locks and connections ---------------------------------------------------------------------------------------
+
+    def window_lock(
+        self, monitor: str, window: Window | str, purpose: str, *, wait_s: float = locks.LOCK_WAIT_S
+    ) -> AbstractContextManager[None]:
+        """Make runs of one window (or of another named thing of a monitor) wait for each other.
+
+        Parameters
+        ----------
+        window
+            The window, or any other name where the thing to protect is not a window.
+        purpose
+            What the lock is for; locks of different purposes do not wait for each other.
+        wait_s
+            Seconds to wait for another holder before ``ServiceError``.
+        """
+        name = window.key if isinstance(window, Window) else window
+        return locks.hold(self.engine, monitor, name, purpose, wait_s)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with readable_faults(self.engine), self.engine.begin() as connection:
+            yield connection
+
+    def _write(self, statement: Insert, row: Mapping[str, Any]) -> None:
+        with self._transaction() as connection:
+            connection.execute(statement, [row])
+
+    def _all(self, query: Any) -> Sequence[rows.Row]:
+        with self._transaction() as connection:
+            return connection.execute(query).mappings().all()
+
+    def _first(self, query: Any) -> rows.Row | None:
+        with self._transaction() as connection:
+            return connection.execute(query).mappings().first()
+
+
+def _upsert(table: Table, **special: ColumnElement[Any]) -> Insert:
+    """Return INSERT ... ON CONFLICT (key) DO UPDATE for one or many rows; ``special`` replaces what an update sets."""
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    new = {
+        column.name: special.get(column.name, statement.excluded[column.name])
+        for column in table.columns
+        if column.name not in _BOOKKEEPING and column.name not in keys and column.name != "measured_model_version"
+    }
+    return statement.on_conflict_do_update(index_elements=keys, set_={**new, "updated_at": func.now()})
+
+
+def _batch_status(keep: Sequence[BatchStatus]) -> ColumnElement[Any]:
+    """Return the status after an update: the stored one if it is among ``keep`` and the same data is merely ingested again."""
+    stored, new = tables.batch.c, insert(tables.batch).excluded
+    same_data = and_(
+        new.status == BatchStatus.INGESTED.value,
+        stored.status.in_([status.value for status in keep]),
+        stored.content_hash == new.content_hash,
+        stored.model_version.is_not_distinct_from(new.model_version),
+    )
+    return case((same_data, stored.status), else_=new.status)
+
+
+def _outdated_gate(batch: Batch) -> Any:
+    """Delete the gate's answer about this window if it was given on other content."""
+    stored = tables.batch
+    other = select(stored.c.id).where(_at(stored, batch.monitor, batch.window), stored.c.content_hash != batch.content_hash)
+    return delete(tables.gate_result).where(_at(tables.gate_result, batch.monitor, batch.window), other.exists())
+
+
+def _at(table: Table, monitor: str, window: Window, prefix: str = "window") -> ColumnElement[bool]:
+    return and_(table.c.monitor == monitor, table.c[f"{prefix}_start"] == window.start, table.c[f"{prefix}_end"] == window.end)
+
+
+def _of(measures: Measures) -> ColumnElement[bool]:
+    return and_(_at(tables.metric, measures.monitor, measures.window), tables.metric.c.model_version == measures.model_version)
+
+
+def _address(row: rows.Row) -> tuple[str, str, str, str]:
+    return (row["family"], row["metric"], row["column"], row["segment"])
+
+
+def _measured_by(measures: Measures) -> Any:
+    """Note the model version of the latest measurement on the batch, for the views."""
+    batch = _at(tables.batch, measures.monitor, measures.window)
+    return update(tables.batch).where(batch).values(measured_model_version=measures.model_version)
+
+
+def _not_among(kept: Sequence[rows.Row]) -> ColumnElement[bool]:
+    columns = tables.metric.c
+    return tuple_(columns.family, columns.metric, columns.column, columns.segment).not_in([_address(row) for row in kept])
+
+
+def _refuse_duplicates(measures: Measures) -> None:
+    seen: set[tuple[str, str, str, str]] = set()
+    for metric in measures.metrics:
+        if metric.address in seen:
+            name = ", ".join(part for part in metric.address if part)
+            raise MeasureError(
+                f"monitor {measures.monitor}, window {measures.window}: metric ({name}) was produced twice; "
+                "give each its own column or segment"
+            )
+        seen.add(metric.address)
+
+
+def _settled_incident(monitor: str, cause: str, window: Window) -> Any:
+    """Find an incident of the past that already counts this window."""
+    table = tables.incident
+    return (
+        select(table)
+        .where(table.c.monitor == monitor, table.c.cause == cause, table.c.resolved.is_not(None))
+        .where(literal(window.key) == func.any(table.c.windows))
+        .limit(1)
+    )
+
+
+def _open_incident(monitor: str, cause: str, window: Window, detail: str) -> Any:
+    stored, statement = tables.incident.c, insert(tables.incident)
+    new = statement.excluded
+    known = literal(window.key) == func.any(stored.windows)
+    earlier, later = new.opened_start < stored.opened_start, new.last_seen_start >= stored.last_seen_start
+    return (
+        statement.values(
+            monitor=monitor,
+            cause=cause,
+            **rows.window_columns(window, "opened"),
+            **rows.window_columns(window, "last_seen"),
+            windows=[window.key],
+            detail=detail,
+        )
+        .on_conflict_do_update(
+            index_elements=[stored.monitor, stored.cause],
+            index_where=stored.resolved.is_(None),
+            set_={
+                "opened_start": case((earlier, new.opened_start), else_=stored.opened_start),
+                "opened_end": case((earlier, new.opened_end), else_=stored.opened_end),
+                "last_seen_start": case((later, new.last_seen_start), else_=stored.last_seen_start),
+                "last_seen_end": case((later, new.last_seen_end), else_=stored.last_seen_end),
+                "count": case((known, stored["count"]), else_=stored["count"] + 1),
+                "windows": case((known, stored.windows), else_=func.array_cat(stored.windows, new.windows)),
+                "detail": case((later, new.detail), else_=stored.detail),
+                "updated_at": func.now(),
+            },
+        )
+        .returning(tables.incident)
+    )

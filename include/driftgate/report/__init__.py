@@ -1,0 +1,1 @@
+"""Readable artefacts: the Evidently report as HTML and JSON."""

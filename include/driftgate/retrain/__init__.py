@@ -1,0 +1,1 @@
+"""Retraining: training set, trainer, comparison, promotion, rollback."""

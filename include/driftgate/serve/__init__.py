@@ -1,0 +1,1 @@
+"""Serving: the champion from the registry scores rows."""

@@ -1,0 +1,113 @@
+"""The reference of a model version: an artifact of the version's MLflow run, kept in a local copy that is checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from driftgate.config.models import MonitorConfig
+from driftgate.errors import ModelNotFoundError
+from driftgate.files import replacing, write_json
+from driftgate.mlflow_client import tracking
+from driftgate.serve.registry import Registry
+from driftgate.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+ROWS_ARTIFACT = "reference/reference.parquet"
+PERFORMANCE_ARTIFACT = "reference/performance.json"
+HASH_TAG = "driftgate.reference_sha256"
+"""Tag of the model version: hash of the Parquet file."""
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """The local copy of one version's reference."""
+
+    rows: Path
+    note: Path
+    """JSON: the MLflow run it came from, its hash, the performance."""
+
+
+def fetch_reference(config: MonitorConfig, settings: Settings, version: str) -> Path:
+    """Return the Parquet file with the reference rows of a model version.
+
+    The local copy is used when it is that of the version's run and its hash is right; otherwise it is downloaded.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If the version does not exist or has no reference.
+    ServiceError
+        If MLflow does not answer.
+    """
+    return _fetch(config, settings, version).rows
+
+
+def reference_performance(config: MonitorConfig, settings: Settings, version: str) -> Mapping[str, float]:
+    """Return the model's scores on rows held out of its training; errors as for :func:`fetch_reference`."""
+    note = json.loads(_fetch(config, settings, version).note.read_text(encoding="utf-8"))
+    return {str(name): float(value) for name, value in note["performance"].items()}
+
+
+def _fetch(config: MonitorConfig, settings: Settings, version: str) -> _Copy:
+    uri = settings.require_mlflow()
+    known = Registry(uri).describe(config.model_name, version)
+    folder = settings.references_dir / config.id
+    copy = _Copy(folder / f"v{version}.parquet", folder / f"v{version}.json")
+    if not _is_current(copy, known):
+        _download(config, uri, known, copy)
+    return copy
+
+
+def _is_current(copy: _Copy, known: ModelVersion) -> bool:
+    """Whether the copy is whole and of this very run (another MLflow store may have the same version numbers)."""
+    try:
+        note = json.loads(copy.note.read_text(encoding="utf-8"))
+        found = _sha256(copy.rows)
+    except (OSError, ValueError):
+        return False
+    expected = known.tags.get(HASH_TAG, note.get("sha256"))
+    return bool(note.get("run_id") == known.run_id and found == expected)
+
+
+def _download(config: MonitorConfig, uri: str, known: ModelVersion, copy: _Copy) -> None:
+    with tempfile.TemporaryDirectory(prefix="driftgate-reference-") as folder:
+        rows = _artifact(config, uri, known, ROWS_ARTIFACT, folder)
+        performance = json.loads(_artifact(config, uri, known, PERFORMANCE_ARTIFACT, folder).read_text(encoding="utf-8"))
+        found = _sha256(rows)
+        expected = known.tags.get(HASH_TAG, found)
+        if found != expected:
+            raise ModelNotFoundError(
+                f"monitor {config.id}: {ROWS_ARTIFACT} of version {known.version} of model {config.model_name!r} "
+                f"(MLflow run {known.run_id}) was changed after it was registered (hash {found[:12]} instead of {expected[:12]}); train a new version"
+            )
+        with replacing(copy.rows) as temporary:
+            shutil.copyfile(rows, temporary)
+    write_json(copy.note, {"run_id": known.run_id, "sha256": found, "performance": performance})
+
+
+def _artifact(config: MonitorConfig, uri: str, known: ModelVersion, name: str, folder: str) -> Path:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        with tracking(uri):
+            return Path(mlflow.artifacts.download_artifacts(run_id=known.run_id, artifact_path=name, dst_path=folder))
+    except (MlflowException, OSError) as error:
+        raise ModelNotFoundError(
+            f"monitor {config.id}: version {known.version} of model {config.model_name!r} has no {name} in its MLflow run {known.run_id} "
+            f"({str(error).splitlines()[0][:200]}); train a version with `driftgate train {config.id}`, or set reference.kind to window"
+        ) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
