@@ -105,6 +105,7 @@ def _bound_requests() -> None:
         (variables.MLFLOW_HTTP_REQUEST_TIMEOUT, _REQUEST_TIMEOUT),
         (variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES, _REQUEST_RETRIES),
         (variables.MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR, 1),
+        (variables.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT, True),
         (variables.MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR, False),
     )
     for variable, value in limits:

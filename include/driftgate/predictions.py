@@ -30,7 +30,7 @@ def few_threads(rows: int) -> Iterator[None]:
 
     Its threads wait for each other by spinning: a fit of one second takes a minute when other processes want the same cores.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=1 if rows <= SINGLE_THREAD_ROWS else None):
         yield

@@ -1,7 +1,7 @@
 """Settings of the installation: where things live and how servers are reached.
 
-The only module that reads the environment. The order for every value: environment variable, then what the embedded stack
-wrote into its state folder, then a default. Secrets are never defaulted.
+The only module that reads Driftgate's own variables (a monitor file may name more, for its source). The order for every value:
+environment variable, then what the embedded stack wrote into its state folder, then a default. Secrets are never defaulted.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class Settings:
     database_uri: str | None
     mlflow_uri: str | None
     airflow_url: str | None
+    mlflow_public_url: str | None = None
+    """Address of MLflow in a browser, where it differs from the one that programs use (containers, proxies)."""
 
     @property
     def batches_dir(self) -> Path:
@@ -91,7 +93,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Resolve the settings from the environment and the embedded stack's state folder.
 
     Variables: DRIFTGATE_PROJECT_ROOT, DRIFTGATE_HOME, DRIFTGATE_MONITORS_DIR, DRIFTGATE_GX_DIR, DRIFTGATE_DATABASE_URI,
-    MLFLOW_TRACKING_URI, DRIFTGATE_AIRFLOW_URL.
+    MLFLOW_TRACKING_URI, DRIFTGATE_MLFLOW_URL (for people), DRIFTGATE_AIRFLOW_URL (for people).
     """
     env = os.environ if environ is None else environ
     root = Path(env["DRIFTGATE_PROJECT_ROOT"]) if env.get("DRIFTGATE_PROJECT_ROOT") else _find_project_root(Path.cwd())
@@ -106,4 +108,5 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         database_uri=env.get("DRIFTGATE_DATABASE_URI") or stack.get("database_uri"),
         mlflow_uri=env.get("MLFLOW_TRACKING_URI") or stack.get("mlflow_uri"),
         airflow_url=env.get("DRIFTGATE_AIRFLOW_URL") or stack.get("airflow_url"),
+        mlflow_public_url=env.get("DRIFTGATE_MLFLOW_URL"),
     )

@@ -67,9 +67,12 @@ def _number(measures: Measures | None, metric: str) -> str:
 def _describe(context: Context, done: Retraining) -> str:
     comparison = done.comparison
     name = comparison.metric
-    scores = f"{name} {comparison.champion.get(name, float('nan')):.2f} against {comparison.challenger[name]:.2f}"
-    who = f"champion {done.champion_version} against challenger {done.challenger_version}" if done.champion_version else "first champion"
-    return f"\nretraining of {label(context.config, done.trigger_window)}: {who}, {scores}: {done.verdict.value}\n  {comparison.reason}"
+    who, scores = "first champion", f"{comparison.challenger[name]:.2f}"
+    if done.champion_version:
+        who = f"champion {done.champion_version} against challenger {done.challenger_version}"
+        scores = f"{comparison.champion.get(name, float('nan')):.2f} against {scores}"
+    title = f"training for {label(context.config, done.trigger_window)}: {who}, {name} {scores}"
+    return f"\n{title}: {done.verdict.value.replace('_', ' ')}\n  {comparison.reason}"
 
 
 def _addresses(context: Context, stack: StackStatus) -> str:
@@ -82,7 +85,7 @@ def _addresses(context: Context, stack: StackStatus) -> str:
         [
             "\nWhere to look",
             f"  Airflow      {airflow}   user {login.user}, password {login.password} (kept in {login.password_file})",
-            f"  Data Docs    {airflow}/driftgate/docs/index.html   (also in Airflow's navigation; same login)",
+            f"  Data Docs    {airflow}/plugin/data-docs/driftgate/data-docs/index.html   (same login)",
             f"  MLflow run   {run_link(uri, last) if last else uri}",
             "  Records      .venv/bin/driftgate psql -c 'select window_start, status from driftgate.batch order by 1'",
             "  Processes    make status",

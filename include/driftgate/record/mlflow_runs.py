@@ -110,13 +110,16 @@ def find_run(tracking_uri: str, config: MonitorConfig, window: Window) -> str | 
         return next((run.info.run_id for run in found if _is_finished(run)), None)
 
 
-def run_link(tracking_uri: str, run_id: str) -> str:
-    """Return the page of a run; without an MLflow server, its ``runs:/`` address."""
+def run_link(tracking_uri: str, run_id: str, public_url: str | None = None) -> str:
+    """Return the page of a run; without an MLflow server, its ``runs:/`` address.
+
+    ``public_url`` is the server's address in a browser, where it differs from the one that programs use.
+    """
     if not tracking_uri.startswith(("http://", "https://")):
         return f"runs:/{run_id}"
     with _connected(tracking_uri) as client:
         experiment = client.get_run(run_id).info.experiment_id
-    return f"{safe_address(tracking_uri).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}"
+    return f"{(public_url or safe_address(tracking_uri)).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}"
 
 
 @contextmanager

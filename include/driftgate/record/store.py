@@ -138,10 +138,15 @@ class RecordStore:
         row = self._first(select(tables.decision).where(_at(tables.decision, monitor, window)))
         return rows.to_decision(row) if row else None
 
-    def past_decisions(self, monitor: str, model_version: str, before: datetime, limit: int) -> list[Decision]:
-        """Return decisions about windows that start before a moment, newest first, for one model version."""
-        table = tables.decision
-        query = select(table).where(table.c.monitor == monitor, table.c.model_version == model_version, table.c.window_start < before)
+    def past_decisions(self, monitor: str, model_version: str, before: datetime, limit: int, *, minimum_rows: int = 0) -> list[Decision]:
+        """Return decisions about windows that start before a moment, newest first, for one model version.
+
+        Windows with fewer than ``minimum_rows`` rows are left out: they can say neither yes nor no.
+        """
+        table, batch = tables.decision, tables.batch
+        of_batch = and_(*(table.c[name] == batch.c[name] for name in ("monitor", "window_start", "window_end")))
+        query = select(table).outerjoin(batch, of_batch).where(func.coalesce(batch.c.rows, minimum_rows) >= minimum_rows)
+        query = query.where(table.c.monitor == monitor, table.c.model_version == model_version, table.c.window_start < before)
         query = query.order_by(table.c.window_start.desc(), table.c.window_end.desc()).limit(limit)
         return [rows.to_decision(row) for row in self._all(query)]
 

@@ -1,4 +1,4 @@
-"""Paired bootstrap: how certain is it that one model is better than another on the same rows?
+"""Paired bootstrap: how certain it is that one model is better than another on the same rows.
 
 Both models are scored on the same resampled rows, so that what is easy or hard for both cancels out. What is drawn is a
 *unit*: a whole window or day where there are at least ``MINIMUM_BLOCKS`` of them, because rows of one day share weather,
@@ -62,10 +62,8 @@ def paired_interval(
     if count < 2:
         return Interval(gain, -np.inf, np.inf, count)
     step = max(1, _CHUNK // (len(units) if metric == "roc_auc" else count))
-    drawn = []
-    for start in range(0, resamples, step):
-        drawn.append(_gains(metric, champion, challenger, units, _draw(resampler, min(step, resamples - start), count)))
-    gains = np.concatenate(drawn)
+    draws = (_draw(resampler, min(step, resamples - start), count) for start in range(0, resamples, step))
+    gains = np.concatenate([_gains(metric, champion, challenger, units, weights) for weights in draws])
     low, high = _expanded_percentiles(gains[np.isfinite(gains)], count, confidence)
     return Interval(gain, low, high, count)
 
@@ -73,19 +71,19 @@ def paired_interval(
 def _draw(resampler: np.random.Generator, resamples: int, count: int) -> np.ndarray:
     """Return how often each unit is drawn in each resample, shape (resamples, units)."""
     chosen = resampler.integers(0, count, size=(resamples, count)) + count * np.arange(resamples)[:, None]
-    return np.bincount(chosen.ravel(), minlength=resamples * count).reshape(resamples, count).astype(float)
+    return np.asarray(np.bincount(chosen.ravel(), minlength=resamples * count).reshape(resamples, count).astype(float))
 
 
 def blocks(keys: np.ndarray) -> np.ndarray:
-    """Number the rows' windows or days."""
+    """Give each row the number of its window or day."""
     return np.asarray(np.unique(keys, return_inverse=True)[1])
 
 
 def single_rows(rows: int, seed: int = 0) -> np.ndarray:
-    """Number single rows; more than ``MAXIMUM_UNITS`` are put into that many random groups of (nearly) equal size."""
+    """Give each row a number of its own; more than ``MAXIMUM_UNITS`` are put into that many random groups of (nearly) equal size."""
     if rows <= MAXIMUM_UNITS:
         return np.arange(rows)
-    return np.random.default_rng(seed).permutation(np.arange(rows) % MAXIMUM_UNITS)
+    return np.asarray(np.random.default_rng(seed).permutation(np.arange(rows) % MAXIMUM_UNITS))
 
 
 def _gains(metric: str, champion: Outcome, challenger: Outcome, units: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -93,7 +91,7 @@ def _gains(metric: str, champion: Outcome, challenger: Outcome, units: np.ndarra
     after = _values(metric, challenger, units, weights)
     if metric == "me":
         before, after = np.abs(before), np.abs(after)
-    return after - before if metric in HIGHER_IS_BETTER else before - after
+    return np.asarray(after - before if metric in HIGHER_IS_BETTER else before - after)
 
 
 def _values(metric: str, outcome: Outcome, units: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -103,7 +101,7 @@ def _values(metric: str, outcome: Outcome, units: np.ndarray, weights: np.ndarra
     sums = np.zeros((weights.shape[1], columns.shape[1]))
     np.add.at(sums, units, columns)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return statistic(weights @ sums)
+        return np.asarray(statistic(weights @ sums))
 
 
 def _decomposition(metric: str, outcome: Outcome) -> tuple[np.ndarray, Statistic]:

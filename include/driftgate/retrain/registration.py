@@ -144,10 +144,10 @@ def _log_run(
         folder = Path(name)
         version_tags[HASH_TAG] = _write_reference(config, training_set, held_out, estimator, folder)
         (folder / "performance.json").write_text(json.dumps(performance, indent=1) + "\n", encoding="utf-8")
-        experiment = mlflow.set_experiment(f"driftgate/{config.id}/retraining")
-        _delete_leftovers(uri, experiment.experiment_id, trigger_window)
+        experiment_id = _experiment(uri, f"driftgate/{config.id}/retraining")
+        _delete_leftovers(uri, experiment_id, trigger_window)
         with mlflow.start_run(
-            experiment_id=experiment.experiment_id, run_name=f"retrain {trigger_window.key}", tags={**run_tags, **version_tags}
+            experiment_id=experiment_id, run_name=f"retrain {trigger_window.key}", tags={**run_tags, **version_tags}
         ) as run:
             mlflow.log_params(_params(config, training_set))
             mlflow.log_metrics({f"held_out.{metric}": value for metric, value in performance.items()})
@@ -184,6 +184,13 @@ def _params(config: MonitorConfig, training_set: TrainingSet) -> dict[str, Any]:
         "first_window": str(training_set.first),
         "last_window": str(training_set.last),
     }
+
+
+def _experiment(uri: str, name: str) -> str:
+    """Find or create the experiment; not by ``mlflow.set_experiment``, which would stay set for the whole process."""
+    api = client(uri)
+    found = api.get_experiment_by_name(name)
+    return str(found.experiment_id if found is not None else api.create_experiment(name))
 
 
 def _delete_leftovers(uri: str, experiment_id: str, trigger_window: Window) -> None:
@@ -288,5 +295,7 @@ def _create_version(config: MonitorConfig, uri: str, run_id: str, tags: dict[str
             if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
                 raise
         model_id = api.get_run(run_id).outputs.model_outputs[0].model_id
-        version = api.create_model_version(config.model_name, f"models:/{model_id}", run_id=run_id, tags=tags, model_id=model_id)
+        version = api.create_model_version(
+            config.model_name, f"models:/{model_id}", run_id=run_id, tags=tags, await_creation_for=0, model_id=model_id
+        )
     return str(version.version)

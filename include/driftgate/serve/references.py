@@ -87,7 +87,8 @@ def _download(config: MonitorConfig, uri: str, known: ModelVersion, copy: _Copy)
         if found != expected:
             raise ModelNotFoundError(
                 f"monitor {config.id}: {ROWS_ARTIFACT} of version {known.version} of model {config.model_name!r} "
-                f"(MLflow run {known.run_id}) was changed after it was registered (hash {found[:12]} instead of {expected[:12]}); train a new version"
+                f"(MLflow run {known.run_id}) was changed after it was registered "
+                f"(hash {found[:12]} instead of {expected[:12]}); train a new version"
             )
         with replacing(copy.rows) as temporary:
             shutil.copyfile(rows, temporary)

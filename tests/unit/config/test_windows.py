@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_a_day_has_as_many_hours_as_the_local_calendar_says(day: str, hours: int
 def test_consecutive_windows_leave_no_gap_over_a_clock_change() -> None:
     windows = list(windows_between(factories.make_config(**NEW_YORK), "2013-03-08", "2013-03-13"))
     assert len(windows) == 5
-    assert all(first.end == second.start for first, second in zip(windows, windows[1:], strict=False))
+    assert all(first.end == second.start for first, second in pairwise(windows))
 
 
 def test_hours_are_counted_in_absolute_time() -> None:

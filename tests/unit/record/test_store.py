@@ -224,6 +224,14 @@ def test_past_decisions_are_of_one_model_version_before_the_moment_newest_first(
     assert store.find_decision("trips", make_window(9)) is None
 
 
+def test_windows_with_too_few_rows_are_no_past_for_a_decision(store: RecordStore) -> None:
+    for day, rows in ((0, 500), (1, 20), (2, 500)):
+        store.save_batch(Batch("trips", make_window(day), BatchStatus.INGESTED, rows=rows, content_hash=f"{day}", path="batch.parquet"))
+        store.save_decision(Decision("trips", make_window(day), "1", Action.ALERT))
+    found = store.past_decisions("trips", "1", make_window(3).start, 10, minimum_rows=100)
+    assert [item.window for item in found] == [make_window(2), make_window(0)]
+
+
 def test_an_incident_counts_every_window_once_in_any_order(store: RecordStore) -> None:
     first = store.open_incident("trips", "mae", make_window(3), "mae 4")
     assert (first.count, first.opened, first.last_seen, first.detail) == (1, make_window(3), make_window(3), "mae 4")

@@ -1,0 +1,56 @@
+"""The one-shot container before Airflow: login of the UI, folders, both migrations. Safe to run at every start."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+ADMIN = "admin"
+
+
+def required(name: str) -> str:
+    """Return the environment variable; stop with a readable message when it is missing or empty."""
+    value = os.environ.get(name)
+    if not value:
+        raise SystemExit(f"airflow-init: {name} is not set; see .env.example")
+    return value
+
+
+def write_password(path: Path, password: str) -> None:
+    """Write the password file of Airflow's simple auth manager with mode 0600; it replaces the file atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({ADMIN: password}, file)
+    temporary.replace(path)
+
+
+def make_folders(home: Path) -> None:
+    """Create what the tasks write below, so that a volume with wrong rights is found here and not in the first run."""
+    for name in ("batches", "references", "gx/validations", "gx/data_docs"):
+        (home / name).mkdir(parents=True, exist_ok=True)
+
+
+def run(*command: str) -> None:
+    """Run one command and stop with its exit status when it fails."""
+    print(f"airflow-init: {' '.join(command)}", flush=True)
+    status = subprocess.run(command, check=False).returncode
+    if status:
+        raise SystemExit(f"airflow-init: `{' '.join(command)}` ended with status {status}; the reason is in the lines above")
+
+
+def main() -> None:
+    """Prepare everything that the long-running services rely on."""
+    write_password(Path(required("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE")), required("AIRFLOW_ADMIN_PASSWORD"))
+    make_folders(Path(required("DRIFTGATE_HOME")))
+    run("airflow", "db", "migrate")
+    run("driftgate", "migrate")
+    print("airflow-init: ready", flush=True)
+
+
+if __name__ == "__main__":
+    main()
