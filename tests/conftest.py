@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from driftgate.settings import Settings
+from driftgate.settings import Settings, load
+
+if TYPE_CHECKING:
+    from world import World
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -90,3 +95,29 @@ def settings(tmp_path: Path) -> Settings:
         mlflow_uri=None,
         airflow_url=None,
     )
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The stack after `driftgate demo`, with its own state folder, monitor files and ports."""
+    from world import World
+
+    base = tmp_path_factory.mktemp("world")
+    monitors = base / "monitors"
+    shutil.copytree(PROJECT_ROOT / "include" / "monitors", monitors)
+    environ = {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+        "DRIFTGATE_HOME": str(base / "home"),
+        "DRIFTGATE_PROJECT_ROOT": str(PROJECT_ROOT),
+        "DRIFTGATE_MONITORS_DIR": str(monitors),
+        # a monitor file that is added or broken shows after seconds instead of half a minute
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+    }
+    made = World(PROJECT_ROOT, base, environ)
+    try:
+        made.demo = made.run("demo", timeout=1500, check=False)
+        made.settings = load(environ)
+        yield made
+    finally:
+        subprocess.run([sys.executable, "-m", "driftgate.cli", "down"], env=environ, cwd=PROJECT_ROOT, check=False, timeout=300)

@@ -1,0 +1,77 @@
+"""One Airflow DAG `monitor__<id>` per monitor file: ingest, gate, measure, record, decide.
+
+    ingest -> gate -> measure -> log_mlflow -> render_report
+                              -> store_postgres -> decide -> trigger_retrain | alert | no_action
+
+Description: a run takes one window of a monitor through every step; see each DAG's own documentation for triage notes and owner.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, XComArg
+
+from driftgate.config.models import LoadedMonitor
+from driftgate_airflow.dag_docs import monitor_docs
+from driftgate_airflow.dag_parts import common_arguments, monitor_form, period, timetable
+from driftgate_airflow.monitors import monitors_for
+from driftgate_airflow.operators.alert import AlertOperator
+from driftgate_airflow.operators.decide import DECISION_KEY, DecideOperator
+from driftgate_airflow.operators.gate_window import GateWindowOperator
+from driftgate_airflow.operators.ingest_window import WINDOW_KEY, IngestWindowOperator
+from driftgate_airflow.operators.log_mlflow import LogMlflowOperator
+from driftgate_airflow.operators.measure_window import MeasureWindowOperator
+from driftgate_airflow.operators.render_report import RenderReportOperator
+from driftgate_airflow.operators.store_postgres import StorePostgresOperator
+
+PREFIX = "monitor__"
+TRIGGER_WINDOW = "{{ ti.xcom_pull(task_ids='ingest')['window']['%s'] }}"
+
+
+def build(monitor: LoadedMonitor) -> DAG:
+    """Wire the steps of one monitor."""
+    config = monitor.config
+    with DAG(
+        dag_id=config.monitor_dag_id,
+        description=config.description or f"Drift, quality and performance of {config.model_name}",
+        doc_md=monitor_docs(monitor),
+        params=monitor_form(config),
+        schedule=timetable(config),
+        **{**common_arguments(monitor, "monitor"), **period(config)},
+    ) as dag:
+        ingest = IngestWindowOperator(task_id="ingest", monitor_id=config.id, fingerprint=monitor.fingerprint)
+        gate = GateWindowOperator(task_id="gate", monitor_id=config.id, batch=ingest.output)
+        measure = MeasureWindowOperator(task_id="measure", monitor_id=config.id, batch=ingest.output)
+        log_mlflow = LogMlflowOperator(
+            task_id="log_mlflow", monitor_id=config.id, batch=ingest.output, gate_result=gate.output, measures=measure.output
+        )
+        render_report = RenderReportOperator(
+            task_id="render_report", monitor_id=config.id, batch=ingest.output, mlflow_run=log_mlflow.output
+        )
+        store = StorePostgresOperator(task_id="store_postgres", monitor_id=config.id, batch=ingest.output, measures=measure.output)
+        decide = DecideOperator(task_id="decide", monitor_id=config.id, measures=measure.output)
+        trigger_retrain = TriggerDagRunOperator(
+            task_id="trigger_retrain",
+            trigger_dag_id=config.retrain_dag_id,
+            trigger_run_id="drift__{{ ti.xcom_pull(task_ids='ingest', key='%s') }}" % WINDOW_KEY,  # noqa: UP031 - braces are Jinja's
+            logical_date=None,
+            conf={
+                "window_start": TRIGGER_WINDOW % "start",
+                "window_end": TRIGGER_WINDOW % "end",
+                "reason": "{{ ti.xcom_pull(task_ids='decide', key='%s')['reasons'] | join('; ') }}" % DECISION_KEY,  # noqa: UP031
+            },
+            skip_when_already_exists=True,  # the same window never starts a second retraining
+            fail_when_dag_is_paused=True,  # else the request would wait unseen
+        )
+        alert = AlertOperator(task_id="alert", monitor_id=config.id, decision=XComArg(decide, key=DECISION_KEY))
+        no_action = EmptyOperator(task_id="no_action")
+
+        ingest >> gate >> measure >> [log_mlflow, store]
+        log_mlflow >> render_report
+        store >> decide >> [trigger_retrain, alert, no_action]
+    return dag
+
+
+for found in monitors_for(PREFIX):
+    globals()[found.config.monitor_dag_id] = build(found)

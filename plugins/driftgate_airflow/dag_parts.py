@@ -1,0 +1,117 @@
+"""What the DAG files share: schedule, form fields, retries, documentation."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+from airflow.sdk import CronDataIntervalTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule
+
+from driftgate.config.types import format_duration
+from driftgate.config.windows import localise
+
+if TYPE_CHECKING:
+    from driftgate.config.models import LoadedMonitor, MonitorConfig
+
+RETRIES = 3
+RETRY_DELAY = timedelta(seconds=20)
+EARLIEST = pendulum.datetime(2000, 1, 1)
+"""Start of monitors that name none: early enough for any backfill, fixed so that it never moves."""
+
+
+def retry_policy() -> ExceptionRetryPolicy:
+    """Retry when a server did not answer; never retry what would fail again; leave the unknown to Airflow."""
+    return ExceptionRetryPolicy(
+        rules=[
+            RetryRule("driftgate.errors.ServiceError", RetryAction.RETRY, RETRY_DELAY, reason="a server did not answer"),
+            RetryRule("driftgate.errors.DriftgateError", RetryAction.FAIL, reason="trying again would fail the same way"),
+        ]
+    )
+
+
+def common_arguments(monitor: LoadedMonitor, kind: str) -> dict[str, Any]:
+    """Arguments that every DAG of a monitor has."""
+    config = monitor.config
+    return {
+        "tags": sorted({"driftgate", kind, config.task, *config.tags}),
+        "catchup": False,
+        "is_paused_upon_creation": False,
+        # One at a time: the decision of a window looks at the windows before it, and a champion must not move under a comparison.
+        "max_active_runs": 1,
+        "default_args": {
+            "owner": config.owner,
+            "retries": RETRIES,
+            "retry_delay": RETRY_DELAY,
+            "retry_policy": retry_policy(),
+        },
+    }
+
+
+def timetable(config: MonitorConfig) -> CronDataIntervalTimetable | None:
+    """When the monitor runs: at each tick, for the data interval that ends there; `airflow backfill create` uses the same ticks."""
+    if config.schedule.cron is None:
+        return None
+    return CronDataIntervalTimetable(config.schedule.cron, timezone=pendulum.timezone(config.schedule.timezone))
+
+
+def period(config: MonitorConfig) -> dict[str, Any]:
+    """From when to when the schedule holds, and whether missed ticks are made up for."""
+    plan = config.schedule
+    zone = pendulum.timezone(plan.timezone)
+    start = localise(config, plan.start) if plan.start else None
+    end = localise(config, plan.end) if plan.end else None
+    return {
+        "start_date": pendulum.instance(start).in_timezone(zone) if start else EARLIEST.in_timezone(zone),
+        "end_date": pendulum.instance(end).in_timezone(zone) if end else None,
+        "catchup": plan.catchup,
+    }
+
+
+def monitor_form(config: MonitorConfig) -> dict[str, Param]:
+    """Fields of the trigger form of a monitor."""
+    zone, size = config.schedule.timezone, format_duration(config.window.size)
+    moment = "date" if config.window.size % timedelta(days=1) == timedelta(0) else "date-time"
+    return {
+        "window_start": Param(
+            None,
+            type=["null", "string"],
+            format=moment,
+            title="Window start",
+            description=f"First moment of the window, in {zone}. Empty: the last complete window ({size}).",
+        ),
+        "window_end": Param(
+            None,
+            type=["null", "string"],
+            format=moment,
+            title="Window end",
+            description=f"First moment after the window (not part of it), in {zone}. Empty: start + {size}.",
+        ),
+        "reprocess": Param(
+            False,
+            type="boolean",
+            title="Reprocess",
+            description="Read the source again even when this window's rows are already kept (after a correction at the source).",
+        ),
+    }
+
+
+def retrain_form() -> dict[str, Param]:
+    """Fields of the trigger form of a retraining."""
+    return {
+        "window_start": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Trigger window start",
+            description="Window that caused the retraining. Empty: the latest measured window.",
+        ),
+        "window_end": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Trigger window end",
+            description="End of that window; training rows are taken from before it. Empty: start + window size.",
+        ),
+        "reason": Param("started by hand", type="string", title="Reason", description="Why the model is retrained."),
+    }

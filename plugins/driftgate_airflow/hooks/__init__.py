@@ -1,0 +1,1 @@
+"""Connections to the places where results are kept."""

@@ -1,0 +1,45 @@
+"""Operator: choose what is done about the window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseBranchOperator
+
+from driftgate_airflow.operators.base import DriftgateOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+DECISION_KEY = "decision"
+"""XCom key of the decision with its reasons; the operator's own result is the branch that was taken."""
+
+
+class DecideOperator(DriftgateOperator, BaseBranchOperator):
+    """Apply the monitor's policy; the decision is also the id of the task that follows.
+
+    Parameters
+    ----------
+    measures
+        What `measure` returned.
+    """
+
+    template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "measures")
+
+    def __init__(self, *, measures: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.measures = measures
+
+    def choose_branch(self, context: Context) -> str:
+        from driftgate import pipeline
+        from driftgate.records import to_dict
+
+        decision = pipeline.decide(self.open_context(), pipeline.load_measures(Path(self.measures["path"])))
+        for reason in decision.reasons:
+            self.log.info("For: %s", reason)
+        for reason in decision.reasons_against:
+            self.log.info("Against: %s", reason)
+        context["ti"].xcom_push(key=DECISION_KEY, value=to_dict(decision))
+        return decision.action.value

@@ -1,0 +1,44 @@
+"""Operator: write the window's one MLflow run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from driftgate_airflow.links import MlflowRunLink
+from driftgate_airflow.operators.base import DriftgateOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class LogMlflowOperator(DriftgateOperator):
+    """Log parameters, metrics and the gate's result; returns the run's id and address.
+
+    Parameters
+    ----------
+    batch, gate_result, measures
+        What `ingest`, `gate` and `measure` returned.
+    """
+
+    template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "batch", "gate_result", "measures")
+    operator_extra_links = (MlflowRunLink(),)
+
+    def __init__(self, *, batch: Mapping[str, Any], gate_result: Mapping[str, Any], measures: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+        self.gate_result = gate_result
+        self.measures = measures
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from driftgate import pipeline
+        from driftgate.record.mlflow_runs import run_link
+        from driftgate.records import Batch, GateResult
+
+        monitor = self.open_context()
+        measures = pipeline.load_measures(Path(self.measures["path"]))
+        run_id = pipeline.log_mlflow(monitor, Batch.from_dict(self.batch), GateResult.from_dict(self.gate_result), measures)
+        address = run_link(monitor.settings.require_mlflow(), run_id, monitor.settings.mlflow_public_url)
+        context["ti"].xcom_push(key=MlflowRunLink.key, value=address)
+        return {"run_id": run_id, "address": address}

@@ -1,0 +1,43 @@
+"""Operator: draw the window's Evidently report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from driftgate_airflow.links import ReportLink, report_address
+from driftgate_airflow.operators.base import DriftgateOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class RenderReportOperator(DriftgateOperator):
+    """Draw the report and attach it to the window's MLflow run; off the critical path, since drawing takes longest.
+
+    Parameters
+    ----------
+    batch
+        What `ingest` returned.
+    mlflow_run
+        What `log_mlflow` returned.
+    """
+
+    template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "batch", "mlflow_run")
+    operator_extra_links = (ReportLink(),)
+
+    def __init__(self, *, batch: Mapping[str, Any], mlflow_run: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+        self.mlflow_run = mlflow_run
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from driftgate import pipeline
+        from driftgate.records import Batch
+
+        monitor = self.open_context()
+        batch = Batch.from_dict(self.batch)
+        report = pipeline.render_report(monitor, batch, self.mlflow_run["run_id"])
+        address = report_address(monitor.config.monitor_dag_id, batch.window.key)
+        context["ti"].xcom_push(key=ReportLink.key, value=address)
+        return {"html": str(report.html), "json": str(report.json), "address": address}

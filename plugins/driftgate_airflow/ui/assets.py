@@ -1,0 +1,60 @@
+"""Data Docs pages without the internet: the public addresses in them are replaced by files that are kept here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+VENDOR_DIR = Path(__file__).parent / "vendor"
+
+VENDORED = {
+    "https://cdn.jsdelivr.net/npm/@forevolve/bootstrap-dark@1.1.0/dist/css/bootstrap-prefers-dark.css": (
+        "bootstrap-dark-1.1.0/bootstrap-prefers-dark.css"
+    ),
+    "https://cdn.jsdelivr.net/npm/vega-embed@6": "vega-embed-6.29.0/vega-embed.min.js",
+    "https://cdn.jsdelivr.net/npm/vega-lite@5": "vega-lite-5.23.0/vega-lite.min.js",
+    "https://cdn.jsdelivr.net/npm/vega@5": "vega-5.33.1/vega.min.js",
+    "https://cdnjs.cloudflare.com/ajax/libs/bootstrap-datepicker/1.9.0/css/bootstrap-datepicker.min.css": (
+        "bootstrap-datepicker-1.9.0/bootstrap-datepicker.min.css"
+    ),
+    "https://cdnjs.cloudflare.com/ajax/libs/bootstrap-datepicker/1.9.0/js/bootstrap-datepicker.min.js": (
+        "bootstrap-datepicker-1.9.0/bootstrap-datepicker.min.js"
+    ),
+    "https://cdnjs.cloudflare.com/ajax/libs/font-awesome/6.6.0/css/all.min.css": "fontawesome-6.6.0/css/all.min.css",
+    "https://cdnjs.cloudflare.com/ajax/libs/popper.js/1.12.9/umd/popper.min.js": "popper-1.12.9/popper.min.js",
+    "https://code.jquery.com/jquery-3.7.1.min.js": "jquery-3.7.1/jquery.min.js",
+    "https://maxcdn.bootstrapcdn.com/bootstrap/4.3.1/css/bootstrap.min.css": "bootstrap-4.3.1/bootstrap.min.css",
+    "https://stackpath.bootstrapcdn.com/bootstrap/4.3.1/js/bootstrap.min.js": "bootstrap-4.3.1/bootstrap.min.js",
+    "https://unpkg.com/bootstrap-table@1.19.0/dist/extensions/filter-control/bootstrap-table-filter-control.css": (
+        "bootstrap-table-1.19.0/bootstrap-table-filter-control.css"
+    ),
+    "https://unpkg.com/bootstrap-table@1.19.0/dist/extensions/filter-control/bootstrap-table-filter-control.min.css": (
+        "bootstrap-table-1.19.0/bootstrap-table-filter-control.min.css"
+    ),
+    "https://unpkg.com/bootstrap-table@1.19.1/dist/bootstrap-table.min.css": "bootstrap-table-1.19.1/bootstrap-table.min.css",
+    "https://unpkg.com/bootstrap-table@1.19.1/dist/bootstrap-table.min.js": "bootstrap-table-1.19.1/bootstrap-table.min.js",
+    "https://unpkg.com/bootstrap-table@1.19.1/dist/extensions/filter-control/bootstrap-table-filter-control.min.js": (
+        "bootstrap-table-1.19.1/bootstrap-table-filter-control.min.js"
+    ),
+}
+"""Public address in the pages of Great Expectations 1.24 -> file below ``vendor/`` (same package, same version)."""
+
+# Logos come from a public bucket with an identifier of the installation in the address; the site has a copy of its own.
+_LOGO = re.compile(r"https://great-expectations-web-assets\.s3\.[^\"')\s]*")
+_PUBLIC = re.compile("|".join(re.escape(address) for address in sorted(VENDORED, key=len, reverse=True)))
+_SITE_LOGO = "static/images/logo-long.png"
+
+
+def localise(text: str, path: str) -> str:
+    """Replace the public addresses in a page or style sheet of the Data Docs site.
+
+    Parameters
+    ----------
+    text
+        Content of the file.
+    path
+        The file's path below the site's root; addresses become relative to it, so that any prefix of the server works.
+    """
+    to_root = "../" * path.count("/")
+    text = _PUBLIC.sub(lambda match: f"{to_root}../vendor/{VENDORED[match[0]]}", text)
+    return _LOGO.sub(f"{to_root}{_SITE_LOGO}", text)

@@ -1,0 +1,31 @@
+"""The only file that Airflow loads by itself from plugins/: adds Driftgate's pages to the UI.
+
+Airflow runs it in every process, every task included, so it imports next to nothing; the pages are built at their first request.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from airflow.plugins_manager import AirflowPlugin
+
+from driftgate_airflow.links import APP_PREFIX, DOCS_ROUTE, base_path
+from driftgate_airflow.ui.lazy import LazyApp
+
+
+class DriftgatePlugin(AirflowPlugin):
+    """Data Docs and reports behind Airflow's own login."""
+
+    name = "driftgate"
+    fastapi_apps: ClassVar[list[dict[str, Any]]] = [
+        {"app": LazyApp("driftgate_airflow.ui.app:create_app"), "url_prefix": APP_PREFIX, "name": "driftgate"}
+    ]
+    external_views: ClassVar[list[dict[str, Any]]] = [
+        {
+            "name": "Data Docs",
+            "href": f"{base_path()}{APP_PREFIX}/data-docs/index.html",
+            "destination": "nav",
+            "url_route": DOCS_ROUTE,
+            "nav_top_level": True,
+        }
+    ]

@@ -1,0 +1,173 @@
+"""What every DAG must have: owner, documentation, tags, retries, a form, an explicit catchup; and light DAG files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_env import ROOT
+from driftgate.errors import DriftgateError, MeasureError, ServiceError
+
+HEAVY = ("pandas", "numpy", "evidently", "great_expectations", "mlflow", "sklearn", "scipy", "pyarrow", "psycopg2", "fastapi", "plotly")
+
+
+@pytest.fixture
+def dags(write_monitor: Callable[..., Path], parse: Callable[[], Any]) -> list[Any]:
+    write_monitor("trips", tags=["fares"], owner="fleet", description="Predicts the duration of trips.")
+    write_monitor("other", schedule={"cron": None}, retrain={"approval": "auto"})
+    return list(parse().dags.values())
+
+
+def test_every_dag_follows_the_policy(dags: list[Any]) -> None:
+    assert len(dags) == 4
+    for dag in dags:
+        assert {"driftgate"} < set(dag.tags)
+        assert dag.catchup is False
+        assert dag.max_active_runs == 1
+        assert dag.is_paused_upon_creation is False
+        assert "**Triage**" in dag.doc_md
+        assert "configuration `" in dag.doc_md
+        assert dag.description
+        for task in dag.tasks:
+            assert task.owner in ("fleet", "tests")
+            assert task.retries == 3
+            assert task.retry_policy is not None
+
+
+def test_what_the_monitor_file_says_reaches_airflow(dags: list[Any]) -> None:
+    dag = next(dag for dag in dags if dag.dag_id == "monitor__trips")
+    assert {"driftgate", "monitor", "regression", "fares"} == set(dag.tags)
+    assert dag.description == "Predicts the duration of trips."
+    assert "Predicts the duration of trips." in dag.doc_md
+
+
+def test_every_dag_can_be_stored(dags: list[Any]) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag in dags:
+        DagSerialization.to_dict(dag)
+
+
+def test_another_configuration_is_another_dag_version(write_monitor: Callable[..., Path], parse: Callable[[], Any]) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    write_monitor("trips", decision={"cooldown": "7d"})
+    before = DagSerialization.to_dict(parse().dags["monitor__trips"])
+    again = DagSerialization.to_dict(parse().dags["monitor__trips"])
+    write_monitor("trips", decision={"cooldown": "8d"})
+    after = DagSerialization.to_dict(parse().dags["monitor__trips"])
+    assert before == again != after
+
+
+def test_the_form_asks_for_dates_and_reprocess(dags: list[Any]) -> None:
+    params = next(dag for dag in dags if dag.dag_id == "monitor__trips").params
+    assert {name: params.get_param(name).schema.get("format") for name in params} == {
+        "window_start": "date",
+        "window_end": "date",
+        "reprocess": None,
+    }
+    assert all(params.get_param(name).schema["title"] and params.get_param(name).description for name in params)
+
+
+def test_windows_shorter_than_a_day_are_asked_for_with_the_time(write_monitor: Callable[..., Path], parse: Callable[[], Any]) -> None:
+    write_monitor("trips", window={"size": "6h"}, schedule={"cron": "0 */6 * * *"})
+    assert parse().dags["monitor__trips"].params.get_param("window_start").schema["format"] == "date-time"
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (ServiceError("PostgreSQL does not answer"), "retry"),
+        (MeasureError("no numbers"), "fail"),
+        (DriftgateError("?"), "fail"),
+        (OSError("disk"), "default"),
+    ],
+    ids=["server-down", "own-error", "any-own-error", "unknown"],
+)
+def test_only_what_may_pass_is_retried(dags: list[Any], error: Exception, action: str) -> None:
+    decision = dags[0].tasks[0].retry_policy.evaluate(error, try_number=1, max_tries=3)
+    assert decision.action.value == action
+
+
+def test_the_schedule_follows_the_monitor_file(write_monitor: Callable[..., Path], parse: Callable[[], Any]) -> None:
+    plan = {"cron": "0 0 * * *", "timezone": "America/New_York", "start": "2013-01-01", "end": "2014-01-01", "catchup": True}
+    write_monitor("trips", schedule=plan)
+    dag = parse().dags["monitor__trips"]
+    assert (dag.start_date, dag.end_date) == (datetime(2013, 1, 1, 5, tzinfo=UTC), datetime(2014, 1, 1, 5, tzinfo=UTC))
+    assert dag.catchup is True
+    assert dag.timetable.expression == "0 0 * * *"
+    assert dag.timetable.timezone.name == "America/New_York"
+
+
+def test_a_backfill_finds_each_day_once(write_monitor: Callable[..., Path], parse: Callable[[], Any]) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    write_monitor("trips", schedule={"cron": "0 0 * * *", "timezone": "America/New_York", "start": "2013-01-01", "end": "2014-01-01"})
+    dag = DagSerialization.from_dict(DagSerialization.to_dict(parse().dags["monitor__trips"]))
+    start = datetime(2013, 3, 9, 5, tzinfo=UTC)
+    runs = list(dag.iter_dagrun_infos_between(start, start + timedelta(days=3)))
+    ends = [run.data_interval.end for run in runs]
+    assert ends[:3] == [datetime(2013, 3, 10, 5, tzinfo=UTC), datetime(2013, 3, 11, 4, tzinfo=UTC), datetime(2013, 3, 12, 4, tzinfo=UTC)]
+    assert len({run.logical_date for run in runs}) == len(runs)
+
+
+def test_monitors_without_a_schedule_wait_for_people(dags: list[Any]) -> None:
+    assert next(dag for dag in dags if dag.dag_id == "monitor__other").timetable.can_be_scheduled is False
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dags").glob("*.py")), ids=lambda path: path.name)
+def test_dag_files_stay_short_and_are_found_by_airflow(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 110
+    assert "dag" in text.lower()
+    assert "airflow" in text  # else Airflow's safe mode ignores the file silently
+
+
+def test_parsing_is_light(write_monitor: Callable[..., Path]) -> None:
+    """All DAG files together: under two seconds of processor time after Airflow's own import, and nothing heavy is imported."""
+    for number in range(20):
+        write_monitor(f"trips_{number}")
+    script = (
+        "import sys, time\n"
+        "import airflow.sdk\n"
+        "from airflow.dag_processing.dagbag import DagBag\n"
+        "started = time.process_time()\n"
+        f"bag = DagBag(dag_folder={str(ROOT / 'dags')!r})\n"
+        f"print(len(bag.dags), time.process_time() - started, [name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    code = [sys.executable, "-c", script]
+    env = {"PYTHONPATH": ":".join(map(str, (ROOT, ROOT / "include", ROOT / "plugins")))}
+    import os
+
+    done = subprocess.run(code, env={**os.environ, **env}, capture_output=True, text=True, check=True)
+    count, seconds, heavy = done.stdout.strip().splitlines()[-1].split(maxsplit=2)
+    assert (count, heavy) == ("40", "[]")
+    assert float(seconds) < 2, f"parsing took {seconds} s of processor time"
+
+
+def test_airflow_leaves_the_plugin_package_alone() -> None:
+    assert "driftgate_airflow" in (ROOT / "plugins" / ".airflowignore").read_text().splitlines()
+    from airflow._shared.module_loading.file_discovery import find_path_from_directory
+
+    found = [Path(path).name for path in find_path_from_directory(ROOT / "plugins", ".airflowignore", "glob") if path.endswith(".py")]
+    assert found == ["driftgate_plugin.py"]
+
+
+@pytest.mark.parametrize("folder", ["great_expectations", "dags", "plugins", "tests", "tests/dags", "tests/plugins"])
+def test_folders_that_would_hide_a_library_are_no_packages(folder: str) -> None:
+    assert not (ROOT / folder / "__init__.py").exists()
+
+
+def test_the_plugin_imports_no_web_framework() -> None:
+    script = "import sys\nimport driftgate_plugin\nprint([name for name in ('fastapi', 'starlette', 'pandas') if name in sys.modules])"
+    import os
+
+    env = {**os.environ, "PYTHONPATH": ":".join(map(str, (ROOT / "include", ROOT / "plugins")))}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"

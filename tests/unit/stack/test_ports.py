@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from driftgate.errors import StackError
+from driftgate.stack import ports
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as server:
+        server.bind((ports.HOST, 0))
+        server.listen(1)
+        yield server.getsockname()[1]
+
+
+def _quiet(_: str) -> None:
+    return None
+
+
+def test_recorded_ports_are_kept_when_they_are_free(taken_port: int) -> None:
+    free = taken_port + 1
+    recorded = {"airflow": free, "mlflow": free + 10, "postgres": free + 20}
+    assert ports.choose({}, recorded, echo=_quiet) == recorded
+
+
+def test_a_taken_port_is_replaced_and_said_so(taken_port: int) -> None:
+    said: list[str] = []
+    chosen = ports.choose({}, {"mlflow": taken_port}, echo=said.append)
+    assert chosen["mlflow"] > taken_port
+    assert any(f"port {taken_port} is taken" in line and str(chosen["mlflow"]) in line for line in said)
+
+
+def test_every_service_gets_a_port_of_its_own(taken_port: int) -> None:
+    same = dict.fromkeys(ports.PREFERRED, taken_port + 1)
+    assert len(set(ports.choose({}, same, echo=_quiet).values())) == 3
+
+
+def test_a_fixed_port_that_is_taken_is_an_error_that_names_the_variable(taken_port: int) -> None:
+    with pytest.raises(StackError, match=rf"DRIFTGATE_POSTGRES_PORT={taken_port}.*taken by another program.*free port"):
+        ports.choose({"DRIFTGATE_POSTGRES_PORT": str(taken_port)}, {}, echo=_quiet)
+
+
+def test_a_fixed_port_wins_over_the_recorded_one(taken_port: int) -> None:
+    chosen = ports.choose({"DRIFTGATE_MLFLOW_PORT": str(taken_port + 7)}, {"mlflow": taken_port + 3}, echo=_quiet)
+    assert chosen["mlflow"] == taken_port + 7
+
+
+@pytest.mark.parametrize("value", ["abc", "0", "70000", "-1", "80.5"])
+def test_a_fixed_port_that_is_no_port_is_an_error(value: str) -> None:
+    with pytest.raises(StackError, match=r"DRIFTGATE_AIRFLOW_PORT.*is not a port"):
+        ports.choose({"DRIFTGATE_AIRFLOW_PORT": value}, {}, echo=_quiet)
+
+
+def test_two_fixed_ports_may_not_be_equal() -> None:
+    with pytest.raises(StackError, match="DRIFTGATE_AIRFLOW_PORT and DRIFTGATE_MLFLOW_PORT are both 9999"):
+        ports.explicit_ports({"DRIFTGATE_AIRFLOW_PORT": "9999", "DRIFTGATE_MLFLOW_PORT": "9999"})
+
+
+def test_a_port_base_places_the_services_side_by_side(taken_port: int) -> None:
+    base = taken_port + 1
+    chosen = ports.choose({}, {"airflow": 1}, port_base=base, echo=_quiet)
+    assert base <= chosen["airflow"] < chosen["mlflow"] < chosen["postgres"]
