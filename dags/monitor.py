@@ -14,7 +14,7 @@ from airflow.sdk import DAG, XComArg
 
 from driftgate.config.models import LoadedMonitor
 from driftgate_airflow.dag_docs import monitor_docs
-from driftgate_airflow.dag_parts import common_arguments, monitor_form, period, timetable
+from driftgate_airflow.dag_parts import EARLIEST, common_arguments, monitor_form, timetable
 from driftgate_airflow.monitors import monitors_for
 from driftgate_airflow.operators.alert import AlertOperator
 from driftgate_airflow.operators.decide import DECISION_KEY, DecideOperator
@@ -38,7 +38,9 @@ def build(monitor: LoadedMonitor) -> DAG:
         doc_md=monitor_docs(monitor),
         params=monitor_form(config),
         schedule=timetable(config),
-        **{**common_arguments(monitor, "monitor"), **period(config)},
+        start_date=EARLIEST,
+        catchup=config.schedule.catchup,
+        **common_arguments(monitor, "monitor"),
     ) as dag:
         ingest = IngestWindowOperator(task_id="ingest", monitor_id=config.id, fingerprint=monitor.fingerprint)
         gate = GateWindowOperator(task_id="gate", monitor_id=config.id, batch=ingest.output)

@@ -35,6 +35,7 @@ def build(monitor: LoadedMonitor) -> DAG:
         params=retrain_form(),
         schedule=None,
         start_date=EARLIEST,
+        catchup=False,
         **common_arguments(monitor, "retrain"),
     ) as dag:
         training_set = BuildTrainingSetOperator(task_id="build_training_set", monitor_id=config.id)

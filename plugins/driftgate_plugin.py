@@ -10,16 +10,18 @@ from typing import Any, ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from driftgate_airflow.links import APP_PREFIX, DOCS_ROUTE, base_path
+from driftgate_airflow.timetables import MonitorTimetable
 from driftgate_airflow.ui.lazy import LazyApp
 
 
 class DriftgatePlugin(AirflowPlugin):
-    """Data Docs and reports behind Airflow's own login."""
+    """Data Docs and reports behind Airflow's own login, and the schedule of monitors."""
 
     name = "driftgate"
     fastapi_apps: ClassVar[list[dict[str, Any]]] = [
         {"app": LazyApp("driftgate_airflow.ui.app:create_app"), "url_prefix": APP_PREFIX, "name": "driftgate"}
     ]
+    timetables: ClassVar[list[type]] = [MonitorTimetable]
     external_views: ClassVar[list[dict[str, Any]]] = [
         {
             "name": "Data Docs",

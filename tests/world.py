@@ -124,6 +124,15 @@ class World:
         (self.monitors / f"{name}.yaml").write_text(content, encoding="utf-8")
         self.wait_for(lambda: self.api.has_dag(f"monitor__{name}") and self.api.has_dag(f"retrain__{name}"), 120, f"DAGs of {name}")
 
+    def settle(self) -> None:
+        """Wait until no run of any monitor or retraining is under way."""
+
+        def quiet() -> bool:
+            runs = self.api.get("/dags/~/dagRuns", state=["running", "queued"])["dag_runs"]
+            return not runs
+
+        self.wait_for(quiet, 240, "quiet")
+
     @staticmethod
     def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> None:
         limit = time.monotonic() + seconds

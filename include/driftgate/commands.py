@@ -6,8 +6,9 @@ import getpass
 
 from driftgate.config.windows import label, window_at
 from driftgate.context import Context, open_context
-from driftgate.records import Action, BatchStatus, GateVerdict, Retraining, Window
+from driftgate.records import Action, BatchStatus, Decision, GateVerdict, Measures, MetricVerdict, Retraining, Window
 from driftgate.retraining import Progress
+from driftgate.rules import number
 from driftgate.settings import Settings
 
 
@@ -26,17 +27,28 @@ def run_window_command(settings: Settings, monitor_id: str, start: str, end: str
             return 1
     if outcome.measures is None or outcome.decision is None:
         return 0
-    for item in outcome.measures.metrics:
-        if item.verdict is not None and item.verdict.value == "alarm":
-            print(f"alarm     {item.family.value} {item.metric} {item.column}: {item.value:.4g} (threshold {item.threshold:.4g})")
-    print(f"decision  {outcome.decision.action.value}")
-    for reason in outcome.decision.reasons:
-        print(f"  for     {reason}")
-    for reason in outcome.decision.reasons_against:
-        print(f"  against {reason}")
+    _print_alarms(outcome.measures)
+    _print_decision(outcome.decision)
     if outcome.decision.action is Action.RETRAIN:
         return _follow_up(context, window, retrain)
     return 0
+
+
+def _print_alarms(measures: Measures) -> None:
+    for item in measures.metrics:
+        if item.verdict is not MetricVerdict.ALARM:
+            continue
+        value = "-" if item.value is None else number(item.value)
+        limit = "" if item.threshold is None else f" (threshold {number(item.threshold)})"
+        print(f"alarm     {item.family.value} {' '.join(filter(None, (item.metric, item.column)))}: {value}{limit}")
+
+
+def _print_decision(decision: Decision) -> None:
+    print(f"decision  {decision.action.value}")
+    for reason in decision.reasons:
+        print(f"  for     {reason}")
+    for reason in decision.reasons_against:
+        print(f"  against {reason}")
 
 
 def _follow_up(context: Context, window: Window, retrain: bool) -> int:

@@ -107,13 +107,12 @@ def _scores_rows(context: Context) -> bool:
 
 def _read(context: Context, window: Window, scored: bool) -> Batch:
     from driftgate.ingest.batch_store import write_batch
+    from driftgate.window_rows import read_window
 
     version = context.registry.require_champion(context.config) if scored and _scores_rows(context) else None
-    frame, note = _rows(context, window)
+    frame, note = read_window(context, window, version)
     if frame.empty:
         return Batch(context.config.id, window, BatchStatus.NO_DATA, note=note)
-    if version is not None:
-        frame = _scored(context, frame, version)
     stored = write_batch(frame, context.settings.window_dir(context.config.id, window.key))
     return Batch(
         monitor=context.config.id,
@@ -126,27 +125,6 @@ def _read(context: Context, window: Window, scored: bool) -> Batch:
         model_version=version,
         note=note,
     )
-
-
-def _rows(context: Context, window: Window) -> tuple[pd.DataFrame, str | None]:
-    from driftgate.ingest.roles import apply_roles, source_columns
-    from driftgate.ingest.source import read_rows
-
-    columns = source_columns(context.config)
-    frame = read_rows(context.config, window, columns, context.settings, connection_uri=context.connection_uri)
-    return apply_roles(frame, context.config, window)
-
-
-def read_window(context: Context, window: Window, version: str | None) -> pd.DataFrame:
-    """Return the typed rows of a window, scored by this model version (None: as they come), without keeping them."""
-    frame, _ = _rows(context, window)
-    return frame if version is None or frame.empty else _scored(context, frame, version)
-
-
-def _scored(context: Context, frame: pd.DataFrame, version: str) -> pd.DataFrame:
-    from driftgate.serve.scoring import score
-
-    return score(context.config, frame, context.registry.load(context.config.model_name, version))
 
 
 # --- gate -------------------------------------------------------------------------------------------------------------

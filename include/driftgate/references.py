@@ -14,6 +14,7 @@ from driftgate.context import Context
 from driftgate.errors import MeasureError
 from driftgate.files import write_json
 from driftgate.records import Window
+from driftgate.sampling import thin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,12 +76,12 @@ def _performance_path(path: Path) -> Path:
 def _build_window_reference(context: Context, window: Window, model_version: str | None, path: Path) -> None:
     from driftgate.ingest.batch_store import write_batch
     from driftgate.measure.performance import performance_scores
-    from driftgate.pipeline import read_window
+    from driftgate.window_rows import read_window
 
     with context.store.window_lock(context.config.id, window, "reference"):
         if path.is_file():
             return
-        frame = read_window(context, window, model_version)
+        frame, _ = read_window(context, window, model_version)
         if frame.empty:
             raise MeasureError(
                 f"monitor {context.config.id}: the reference window {window} holds no rows; correct reference.start and reference.end"
@@ -89,12 +90,3 @@ def _build_window_reference(context: Context, window: Window, model_version: str
         write_json(_performance_path(path), performance_scores(context.config, frame))
         stored = write_batch(frame, path.parent / "build")
         stored.path.replace(path)
-
-
-def thin(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """Keep at most this many rows, evenly spaced in the frame's order, the same ones every time."""
-    if len(frame) <= rows:
-        return frame
-    import numpy as np
-
-    return frame.iloc[np.linspace(0, len(frame) - 1, rows).round().astype(int)].reset_index(drop=True)

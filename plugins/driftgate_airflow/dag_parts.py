@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pendulum
-from airflow.sdk import CronDataIntervalTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule
+from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule
 
 from driftgate.config.types import format_duration
 from driftgate.config.windows import localise
+from driftgate_airflow.timetables import MonitorTimetable
 
 if TYPE_CHECKING:
     from driftgate.config.models import LoadedMonitor, MonitorConfig
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 RETRIES = 3
 RETRY_DELAY = timedelta(seconds=20)
 EARLIEST = pendulum.datetime(2000, 1, 1)
-"""Start of monitors that name none: early enough for any backfill, fixed so that it never moves."""
+"""Start of every DAG: early enough for any window, fixed so that it never moves. The schedule's own bounds are in the timetable."""
 
 
 def retry_policy() -> ExceptionRetryPolicy:
@@ -35,7 +36,6 @@ def common_arguments(monitor: LoadedMonitor, kind: str) -> dict[str, Any]:
     config = monitor.config
     return {
         "tags": sorted({"driftgate", kind, config.task, *config.tags}),
-        "catchup": False,
         "is_paused_upon_creation": False,
         # One at a time: the decision of a window looks at the windows before it, and a champion must not move under a comparison.
         "max_active_runs": 1,
@@ -48,24 +48,14 @@ def common_arguments(monitor: LoadedMonitor, kind: str) -> dict[str, Any]:
     }
 
 
-def timetable(config: MonitorConfig) -> CronDataIntervalTimetable | None:
+def timetable(config: MonitorConfig) -> MonitorTimetable | None:
     """When the monitor runs: at each tick, for the data interval that ends there; `airflow backfill create` uses the same ticks."""
-    if config.schedule.cron is None:
-        return None
-    return CronDataIntervalTimetable(config.schedule.cron, timezone=pendulum.timezone(config.schedule.timezone))
-
-
-def period(config: MonitorConfig) -> dict[str, Any]:
-    """From when to when the schedule holds, and whether missed ticks are made up for."""
     plan = config.schedule
+    if plan.cron is None:
+        return None
     zone = pendulum.timezone(plan.timezone)
-    start = localise(config, plan.start) if plan.start else None
-    end = localise(config, plan.end) if plan.end else None
-    return {
-        "start_date": pendulum.instance(start).in_timezone(zone) if start else EARLIEST.in_timezone(zone),
-        "end_date": pendulum.instance(end).in_timezone(zone) if end else None,
-        "catchup": plan.catchup,
-    }
+    start, end = (pendulum.instance(localise(config, moment)).in_timezone(zone) if moment else None for moment in (plan.start, plan.end))
+    return MonitorTimetable(plan.cron, zone, start, end)
 
 
 def monitor_form(config: MonitorConfig) -> dict[str, Param]:

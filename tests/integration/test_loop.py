@@ -109,6 +109,16 @@ def test_the_command_line_writes_the_same_rows_as_airflow(world: World) -> None:
     assert len(world.mlflow_runs("flights", _key(batch))) == 1
 
 
+def test_rollback_puts_the_first_champion_back(world: World) -> None:
+    assert "version 1 again" in world.run("rollback", "flights").stdout
+    assert world.run_dag("monitor__flights", "after_rollback", window_start="2013-04-25") == "success"
+    assert world.batch("2013-04-25")["model_version"] == "1"
+    assert world.sql("SELECT verdict FROM driftgate.retraining WHERE challenger_version = '2' AND monitor = 'flights'")[0]["verdict"] == (
+        "rolled_back"
+    )
+    assert world.run("rollback", "flights", check=False).returncode == 2
+
+
 def test_a_window_without_rows_is_no_data_and_a_successful_run(world: World) -> None:
     assert world.run_dag("monitor__flights", "empty", window_start="2014-06-01") == "success"
     assert world.batch("2014-06-01")["status"] == "no_data"
@@ -151,7 +161,7 @@ def test_two_runs_of_one_window_at_once_leave_one_set_of_rows(world: World) -> N
     batch = world.batch("2013-04-17")
     assert batch["status"] == "measured"
     addresses = [(row["model_version"], row["family"], row["metric"], row["column"], row["segment"]) for row in world.metrics("2013-04-17")]
-    assert len(addresses) == len(set(addresses)) > 50
+    assert len(addresses) == len(set(addresses)) > 30
     assert len(world.mlflow_runs("flights", _key(batch))) == 1
 
 
@@ -188,7 +198,7 @@ def test_a_worker_killed_while_it_stores_leaves_nothing_half_written(world: Worl
         holder.rollback()
     assert world.api.wait("monitor__flights", "killed", 400) == "success"
     assert world.batch("2013-04-19")["status"] == "measured"
-    assert len(world.metrics("2013-04-19")) > 50
+    assert len(world.metrics("2013-04-19")) > 30
 
 
 def _port_of_blocked_writer(world: World) -> int:
@@ -245,6 +255,7 @@ def test_a_broken_monitor_file_is_an_import_error_and_hides_nobody(world: World)
 
 
 def test_the_demonstration_again_repeats_nothing(world: World) -> None:
+    world.settle()
     before, runs = world.counts(), len(world.api.runs("monitor__flights"))
     again = world.run("demo", timeout=300)
     assert again.stdout.count("done before") == 9
@@ -291,6 +302,7 @@ def _wait_for_person(world: World, run_id: str, conf: dict) -> None:
         return states.get("approve") == "awaiting_input"
 
     world.wait_for(waiting, 180, "a question to a person")
+    time.sleep(3)  # nobody answers within the second in which Airflow still hears of the question's own task; it would ask again
 
 
 BIKES = (
@@ -319,16 +331,6 @@ def test_a_monitor_copied_from_the_template_works_without_python(world: World) -
     assert world.run_dag("monitor__bikes", "first", window_start="2011-03-01") == "success"
     batch = world.batch("2011-03-01", "bikes", "UTC")
     assert (batch["status"], batch["rows"]) == ("measured", 24)
-
-
-def test_rollback_puts_the_first_champion_back(world: World) -> None:
-    assert "version 1 again" in world.run("rollback", "flights").stdout
-    assert world.run_dag("monitor__flights", "after_rollback", window_start="2013-04-25") == "success"
-    assert world.batch("2013-04-25")["model_version"] == "1"
-    assert world.sql("SELECT verdict FROM driftgate.retraining WHERE challenger_version = '2' AND monitor = 'flights'")[0]["verdict"] == (
-        "rolled_back"
-    )
-    assert world.run("rollback", "flights", check=False).returncode == 2
 
 
 def test_psql_reads_and_cannot_write(world: World) -> None:
@@ -362,6 +364,7 @@ def test_the_login_is_needed(world: World) -> None:
 
 
 def test_down_leaves_nothing_running_and_loses_nothing(world: World) -> None:
+    world.settle()
     before = world.counts()
     world.engine.dispose()
     world.run("down")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,6 +14,9 @@ from driftgate.measure.performance import performance, performance_scores
 from driftgate.measure.quality import quality_metrics
 from driftgate.records import Measures, Metric, MetricVerdict, Window
 from driftgate.rules import judge
+
+SIGNIFICANT_DIGITS = 10
+"""Digits that are kept of every value; two runs of the same window then give the same numbers, to the last digit stored."""
 
 
 def measure_batch(
@@ -55,7 +59,15 @@ def measure_batch(
     if reference_performance is None:
         reference_performance = performance_scores(config, reference)
     metrics += performance(config, current, reference_performance)
-    return Measures(config.id, window, model_version, len(current), tuple(_judged(config, metric, len(current)) for metric in metrics))
+    judged = tuple(_stable(_judged(config, metric, len(current))) for metric in metrics)
+    return Measures(config.id, window, model_version, len(current), judged)
+
+
+def _stable(metric: Metric) -> Metric:
+    """Keep the digits that do not depend on the process: sums over sets and vectors differ in the last ones from run to run."""
+    if metric.value is None or not math.isfinite(metric.value):
+        return metric
+    return replace(metric, value=float(f"{metric.value:.{SIGNIFICANT_DIGITS}g}"))
 
 
 def _judged(config: MonitorConfig, metric: Metric, rows: int) -> Metric:

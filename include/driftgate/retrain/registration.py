@@ -14,7 +14,6 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 
 from driftgate.callables import resolve
@@ -25,6 +24,7 @@ from driftgate.predictions import Predictions, few_threads, positive_class, pred
 from driftgate.records import Window
 from driftgate.retrain.scores import make_outcome, scores
 from driftgate.retrain.training_set import TrainingSet
+from driftgate.sampling import thin
 from driftgate.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -206,17 +206,10 @@ def _delete_leftovers(uri: str, experiment_id: str, trigger_window: Window) -> N
 def _write_reference(config: MonitorConfig, training_set: TrainingSet, held_out: pd.DataFrame, estimator: Any, folder: Path) -> str:
     """Write training and held-out rows with the challenger's predictions; return the file's hash."""
     rows = pd.concat([pd.read_parquet(training_set.train_path), held_out], ignore_index=True)
-    rows = _thin(rows.sort_values(config.columns.timestamp, kind="stable", ignore_index=True), config.reference.max_rows)
+    rows = thin(rows.sort_values(config.columns.timestamp, kind="stable", ignore_index=True), config.reference.max_rows)
     path = folder / "reference.parquet"
     _with_predictions(config, rows, predict(config, estimator, rows)).to_parquet(path, index=False)
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _thin(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """Keep at most so many rows, evenly spaced in time order, the same ones every time."""
-    if len(rows) <= limit:
-        return rows
-    return rows.iloc[np.linspace(0, len(rows) - 1, limit).round().astype(int)].reset_index(drop=True)
 
 
 def _with_predictions(config: MonitorConfig, rows: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:

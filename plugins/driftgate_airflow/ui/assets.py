@@ -44,9 +44,25 @@ _LOGO = re.compile(r"https://great-expectations-web-assets\.s3\.[^\"')\s]*")
 _PUBLIC = re.compile("|".join(re.escape(address) for address in sorted(VENDORED, key=len, reverse=True)))
 _SITE_LOGO = "static/images/logo-long.png"
 
+# The footer covers the last lines of every page with an advertisement that leads out of this machine. The rest repairs what is
+# unreadable: the black logo and the light headings in dark mode, the statistics that are cut off on a telephone.
+_STYLE = """<style>
+footer { display: none; }
+@media (max-width: 575.98px) {
+  .col-6 { flex: 0 0 100%; max-width: 100%; }
+}
+@media (prefers-color-scheme: dark) {
+  .navbar-brand a { background: #f8f9fa !important; border-radius: 4px; }
+  .navbar-brand a img { visibility: visible !important; }
+  .alert-secondary { background-color: #343a40; border-color: #495057; color: #f1f1f1; }
+  .alert-secondary a, .alert-secondary a:hover { color: #80bdff !important; }
+}
+</style>
+"""
+
 
 def localise(text: str, path: str) -> str:
-    """Replace the public addresses in a page or style sheet of the Data Docs site.
+    """Replace the public addresses in a page or style sheet of the Data Docs site, and add a few styles to a page.
 
     Parameters
     ----------
@@ -57,4 +73,5 @@ def localise(text: str, path: str) -> str:
     """
     to_root = "../" * path.count("/")
     text = _PUBLIC.sub(lambda match: f"{to_root}../vendor/{VENDORED[match[0]]}", text)
-    return _LOGO.sub(f"{to_root}{_SITE_LOGO}", text)
+    text = _LOGO.sub(f"{to_root}{_SITE_LOGO}", text)
+    return text.replace("</head>", f"{_STYLE}</head>", 1)

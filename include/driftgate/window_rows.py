@@ -1,0 +1,36 @@
+"""The typed rows of a window, as the source has them or scored by a model version. Keeps nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftgate.context import Context
+from driftgate.records import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_window(context: Context, window: Window, version: str | None) -> tuple[pd.DataFrame, str | None]:
+    """Return the rows of a window, typed by role, and what people should know about them.
+
+    Parameters
+    ----------
+    version
+        The model version that scores the rows; None leaves them as the source has them.
+
+    Raises
+    ------
+    SourceError
+        The rows could not be read or do not fit the column roles.
+    """
+    from driftgate.ingest.roles import apply_roles, source_columns
+    from driftgate.ingest.source import read_rows
+    from driftgate.serve.scoring import score
+
+    config = context.config
+    found = read_rows(config, window, source_columns(config), context.settings, connection_uri=context.connection_uri)
+    frame, note = apply_roles(found, config, window)
+    if version is None or frame.empty:
+        return frame, note
+    return score(config, frame, context.registry.load(config.model_name, version)), note
