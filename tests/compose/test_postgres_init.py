@@ -10,9 +10,6 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 Address = Callable[[str, str], str]
-PASSWORD_NAMES = (
-    "AIRFLOW_DB_PASSWORD", "MLFLOW_DB_PASSWORD", "DRIFTGATE_OWNER_PASSWORD", "DRIFTGATE_APP_PASSWORD", "DRIFTGATE_READER_PASSWORD",
-)  # fmt: skip
 
 
 def _run(uri: str, statement: str) -> list[tuple[object, ...]]:
@@ -87,16 +84,20 @@ def test_the_reader_reads_tables_and_views_and_nothing_else(migrated_postgres: A
 
 
 def test_a_second_run_changes_passwords_and_keeps_the_data(
-    migrated_postgres: Address, bare_postgres: str, init_postgres: Callable[..., subprocess.CompletedProcess[str]]
+    migrated_postgres: Address,
+    bare_postgres: str,
+    init_postgres: Callable[..., subprocess.CompletedProcess[str]],
+    passwords: dict[str, str],
 ) -> None:
-    environment = {name: f"{name}-again" for name in PASSWORD_NAMES}
-
     superuser = migrated_postgres("postgres", "postgres")
     query = "SELECT rolpassword FROM pg_authid WHERE rolname = 'driftgate_app'"
     before = _run(superuser, query)
-    result = init_postgres(bare_postgres, environment)
+    result = init_postgres(bare_postgres, {name: f"{name}-again" for name in passwords})
     assert result.returncode == 0, result.stderr
     assert _run(superuser, query) != before
+    with pytest.raises(DBAPIError, match="password authentication failed"):
+        _run(migrated_postgres("driftgate_reader", "driftgate"), "SELECT 1")
+    assert init_postgres(bare_postgres, passwords).returncode == 0
     _run(migrated_postgres("driftgate_reader", "driftgate"), "SELECT * FROM driftgate.batch")
 
 

@@ -30,12 +30,12 @@ def test_a_broken_file_leaves_the_others_alone(write_monitor: Callable[..., Path
     ("overrides", "expected"),
     [
         ({"schedule": {"cron": "61 25 * * *"}}, "schedule.cron: '61 25 * * *' is not a cron expression"),
-        ({"schedule": {"catchup": True}}, "schedule.start: is needed with catchup"),
-        ({"tags": ["x" * 101]}, "tags: "),
+        ({"schedule": {"catchup": True}}, "schedule.catchup: needs 'start'"),
+        ({"tags": ["x" * 101]}, "tags.0: has 101 characters"),
     ],
     ids=["cron", "catchup-without-start", "long-tag"],
 )
-def test_what_only_airflow_refuses_is_a_broken_file_too(
+def test_what_airflow_would_refuse_is_a_broken_file_too(
     write_monitor: Callable[..., Path], parse: Callable[[], Any], overrides: dict[str, Any], expected: str
 ) -> None:
     write_monitor("good")

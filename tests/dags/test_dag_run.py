@@ -42,7 +42,6 @@ def run_dag(
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     from airflow.utils.session import create_session
-    from sqlalchemy.engine import make_url
 
     source = tmp_path / "home" / "source"
     suites = tmp_path / "gx" / "expectations"
@@ -58,9 +57,7 @@ def run_dag(
         decision={"rules": [{"metric": "mae", "above_reference": 1.5}], "consecutive": 2},
         retrain={"params": {"max_iter": 20}, "approval": "auto"},
     )
-    url = make_url(postgres_uri)
-    host = str(url.query.get("host") or url.host or "").replace("/", "%2F")
-    monkeypatch.setenv("AIRFLOW_CONN_DRIFTGATE_DB", f"postgresql://{url.username}:{url.password or ''}@{host}/{url.database}")
+    monkeypatch.setenv("AIRFLOW_CONN_DRIFTGATE_DB", postgres_uri.replace("postgresql+psycopg2://", "postgres://", 1))
     monkeypatch.setenv("DRIFTGATE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DRIFTGATE_GX_DIR", str(tmp_path / "gx"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)

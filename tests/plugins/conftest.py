@@ -55,11 +55,6 @@ def run_context() -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def records_connection(postgres_uri: str) -> Iterator[str]:
     """Name the records' database as the Airflow connection that the operators use."""
-    from sqlalchemy.engine import make_url
-
-    url = make_url(postgres_uri)
-    # Airflow connections have no host parameter in the query, so the socket folder goes where the host name is.
-    host = str(url.query.get("host") or url.host or "").replace("/", "%2F")
-    os.environ["AIRFLOW_CONN_DRIFTGATE_DB"] = f"postgresql://{url.username}:{url.password or ''}@{host}/{url.database}"
+    os.environ["AIRFLOW_CONN_DRIFTGATE_DB"] = postgres_uri.replace("postgresql+psycopg2://", "postgres://", 1)
     yield "driftgate_db"
     del os.environ["AIRFLOW_CONN_DRIFTGATE_DB"]

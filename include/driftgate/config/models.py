@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from driftgate.config.types import CallablePath, Duration
+from driftgate.config.types import CallablePath, Cron, Duration, Tag
 
 MONITOR_ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 Task = Literal["regression", "binary", "multiclass"]
@@ -46,6 +46,7 @@ def _as_local_time(value: Any) -> Any:
 
 
 ColumnList = Annotated[list[str], BeforeValidator(_as_list)]
+TagList = Annotated[list[Tag], BeforeValidator(_as_list)]
 LocalTime = Annotated[datetime, BeforeValidator(_as_local_time)]
 """A date or date-time; without an offset it is read in the schedule's time zone."""
 
@@ -103,7 +104,7 @@ Source = Annotated[FilesSource | SqlSource | PythonSource, Field(discriminator="
 class ScheduleConfig(_Section):
     """When the monitor DAG runs and in which time zone its windows are cut."""
 
-    cron: str | None = "0 0 * * *"
+    cron: Cron | None = "0 0 * * *"
     """None: only by hand."""
     timezone: str = "UTC"
     start: LocalTime | None = None
@@ -119,11 +120,11 @@ class ScheduleConfig(_Section):
             raise ValueError("is not a time zone; use an IANA name such as UTC or Europe/Berlin") from error
         return value
 
-    @field_validator("cron")
+    @field_validator("catchup")
     @classmethod
-    def _five_fields(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith("@") and len(value.split()) != 5:
-            raise ValueError("is not a cron expression; write five fields, for example '0 0 * * *', or null")
+    def _from_somewhere(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and "start" in info.data and info.data["start"] is None:
+            raise ValueError("needs 'start', the date of the first window, when it is true; add start, or write catchup: false")
         return value
 
     @property
@@ -317,7 +318,7 @@ class MonitorConfig(_Section):
     id: str
     description: str = ""
     owner: str = "driftgate"
-    tags: ColumnList = Field(default_factory=list)
+    tags: TagList = Field(default_factory=list)
     task: Task
     source: Source
     columns: ColumnRoles

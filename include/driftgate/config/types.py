@@ -1,4 +1,4 @@
-"""Small value types of monitor files: durations and dotted callables."""
+"""Small value types of monitor files: durations, dotted callables, cron expressions, tags."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"^\s*(\d+)\s*([mhdw])\s*$")
@@ -49,3 +49,27 @@ def _check_callable(value: Any) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
 CallablePath = Annotated[str, BeforeValidator(_check_callable)]
+
+
+def _check_cron(value: str) -> str:
+    from croniter import croniter
+
+    if (len(value.split()) != 5 and not value.startswith("@")) or not croniter.is_valid(value):
+        raise ValueError("is not a cron expression; write five fields, for example '0 0 * * *', or null")
+    return value
+
+
+Cron = Annotated[str, AfterValidator(_check_cron)]
+"""Five fields, or a nickname such as @daily."""
+
+LONGEST_TAG = 100
+"""Airflow's limit."""
+
+
+def _check_tag(value: str) -> str:
+    if not 0 < len(value) <= LONGEST_TAG:
+        raise ValueError(f"has {len(value)} characters; use 1 to {LONGEST_TAG}")
+    return value
+
+
+Tag = Annotated[str, AfterValidator(_check_tag)]

@@ -52,6 +52,17 @@ def test_ten_lines_are_enough_for_a_monitor(tmp_path: Path) -> None:
         pytest.param("decision: {cooldown: 7 years}\n", ("decision.cooldown", "'7 years'", "for example 30m, 6h, 1d or 2w"), id="duration"),
         pytest.param("schedule: {timezone: Mars}\n", ("schedule.timezone", "'Mars' is not a time zone", "Europe/Berlin"), id="time zone"),
         pytest.param("schedule: {cron: daily}\n", ("schedule.cron", "five fields"), id="cron"),
+        pytest.param(
+            "schedule:\n  cron: 61 25 * * *\n", ("trips.yaml:11: schedule.cron: '61 25 * * *' is not a cron",), id="cron out of range"
+        ),
+        pytest.param("schedule: {cron: '@often'}\n", ("schedule.cron: '@often' is not a cron expression",), id="cron nickname"),
+        pytest.param(
+            "schedule:\n  cron: '@daily'\n  catchup: true\n",
+            ("trips.yaml:12: schedule.catchup: needs 'start'", "catchup: false"),
+            id="catchup without start",
+        ),
+        pytest.param(f"tags:\n  - short\n  - {'x' * 101}\n", ("trips.yaml:12: tags.1: has 101 characters; use 1 to 100",), id="long tag"),
+        pytest.param("tags: ['']\n", ("tags.0: has 0 characters",), id="empty tag"),
         pytest.param("schedule: {start: soon}\n", ("schedule.start", "'soon'", "2013-01-01"), id="date"),
         pytest.param("retrain: {approval: maybe}\n", ("retrain.approval", "'auto' or 'human'"), id="choice"),
         pytest.param("retrain: {held_out: 3}\n", ("retrain.held_out", "less than 1"), id="range"),
