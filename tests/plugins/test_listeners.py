@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,17 @@ def test_the_libraries_are_loaded_before_the_first_task(tmp_path: Path, airflow_
     assert (tmp_path / "preloaded").exists()
 
 
+def test_the_libraries_wait_for_the_api_server(tmp_path: Path, airflow_db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AIRFLOW__CORE__EXECUTION_API_SERVER_URL", f"http://127.0.0.1:{server.getsockname()[1]}/execution/")
+        printed = start_component(tmp_path, "forkserver", "import time; time.sleep(1.5); print(forkserver._forkserver._forkserver_pid)")
+        assert printed.strip().endswith("None")
+        server.listen()
+        printed = start_component(tmp_path, "forkserver", "import time; time.sleep(1.5); print(forkserver._forkserver._forkserver_pid)")
+        assert printed.split()[-1].isdecimal()
+
+
 @pytest.mark.parametrize("method", [None, "fork"])
 def test_other_components_start_no_fork_server(tmp_path: Path, airflow_db: Path, method: str | None) -> None:
     printed = start_component(tmp_path, method, "print('fork server:', forkserver._forkserver._forkserver_pid)")
@@ -53,11 +65,11 @@ def test_other_components_start_no_fork_server(tmp_path: Path, airflow_db: Path,
 def test_a_worker_starts_no_fork_server_of_its_own() -> None:
     script = (
         "import multiprocessing\n"
-        "from driftgate_airflow.listeners import start_fork_server\n"
+        "from driftgate_airflow.listeners import uses_fork_server\n"
         "if __name__ == '__main__':\n"
         "    multiprocessing.set_start_method('forkserver')\n"
         "    with multiprocessing.Pool(1) as pool:\n"
-        "        print('in the worker:', pool.apply(start_fork_server), 'in the parent:', start_fork_server())\n"
+        "        print('in the worker:', pool.apply(uses_fork_server), 'in the parent:', uses_fork_server())\n"
     )
     assert run_python("-c", script).strip() == "in the worker: False in the parent: True"
 
