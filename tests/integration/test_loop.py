@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -190,9 +191,8 @@ def test_a_worker_killed_while_it_stores_leaves_nothing_half_written(world: Worl
     with admin.connect() as holder:
         holder.execute(text("LOCK TABLE driftgate.metric IN EXCLUSIVE MODE"))
         world.api.trigger("monitor__flights", "killed", {"window_start": "2013-04-19"})
-        port = _port_of_blocked_writer(world)
-        victim = _process_with_local_port(port)
-        os.kill(victim, signal.SIGKILL)
+        _wait_for_blocked_writer(world)
+        os.kill(_process_of_task(world, "killed", "store_postgres"), signal.SIGKILL)
         time.sleep(1)
         assert world.metrics("2013-04-19") == []
         holder.rollback()
@@ -201,28 +201,22 @@ def test_a_worker_killed_while_it_stores_leaves_nothing_half_written(world: Worl
     assert len(world.metrics("2013-04-19")) > 30
 
 
-def _port_of_blocked_writer(world: World) -> int:
-    found: list[dict] = []
-
-    def blocked() -> bool:
-        found[:] = world.sql(
-            "SELECT client_port FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE 'insert into driftgate.metric%'"
-        )
-        return bool(found)
-
-    world.wait_for(blocked, 120, "store_postgres waiting for the lock")
-    return int(found[0]["client_port"])
+def _wait_for_blocked_writer(world: World) -> None:
+    blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE 'insert into driftgate.metric%'"
+    world.wait_for(lambda: world.sql(blocked), 120, "store_postgres waiting for the lock")
 
 
-def _process_with_local_port(port: int) -> int:
+def _process_of_task(world: World, run_id: str, task_id: str) -> int:
+    """Find the process in which a task runs: Airflow names it, and the worker that watches over it, after the task instance."""
+    task = world.api.get(f"/dags/monitor__flights/dagRuns/{run_id}/taskInstances/{task_id}")
+    named = {}
     for process in psutil.process_iter():
-        try:
-            ports = {item.laddr.port for item in process.net_connections(kind="tcp") if item.raddr}
-            if port in ports and "postgres" not in process.name():
-                return process.pid
-        except psutil.Error:
-            continue
-    raise AssertionError(f"no process holds the local port {port}")
+        with contextlib.suppress(psutil.Error):
+            if task["id"] in " ".join(process.cmdline()):
+                named[process.pid] = process.ppid()
+    found = [pid for pid, parent in named.items() if parent in named]
+    assert len(found) == 1, f"processes of {task_id} ({task['id']}): {named}"
+    return found[0]
 
 
 def test_postgres_killed_during_a_run_is_survived(world: World) -> None:
