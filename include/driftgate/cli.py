@@ -176,7 +176,7 @@ def _status(arguments: argparse.Namespace, settings: Settings) -> int:
 
     found = status(settings)
     print(status_json(found) if arguments.json else render_status(found))
-    return 0 if found.healthy else 1
+    return found.exit_code
 
 
 def _logs(arguments: argparse.Namespace, settings: Settings) -> int:

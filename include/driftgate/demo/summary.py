@@ -6,8 +6,9 @@ from driftgate.airflow_api import AirflowApi
 from driftgate.config.windows import label, window_at
 from driftgate.context import Context
 from driftgate.demo.plan import MONITOR, PLAN, Day
-from driftgate.records import Measures, Retraining, Window
+from driftgate.records import Batch, Measures, Retraining
 from driftgate.stack.status import StackStatus
+from driftgate.text import align
 
 _HEAD = ("window", "rows", "gate", "drifted columns", "MAE", "model", "decision", "run")
 
@@ -22,8 +23,7 @@ def print_summary(context: Context, api: AirflowApi, stack: StackStatus) -> None
 
 def render_table(rows: list[tuple[str, ...]]) -> str:
     """Align columns under their heads."""
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = align(rows)
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
@@ -31,7 +31,7 @@ def _row(context: Context, api: AirflowApi, day: Day) -> tuple[str, ...]:
     window = window_at(context.config, day.date)
     batch = context.store.find_batch(MONITOR, window)
     gate = context.store.find_gate(MONITOR, window)
-    measures = _measures(context, window)
+    measures = _measures(context, batch)
     decision = context.store.find_decision(MONITOR, window)
     return (
         label(context.config, window),
@@ -45,11 +45,10 @@ def _row(context: Context, api: AirflowApi, day: Day) -> tuple[str, ...]:
     )
 
 
-def _measures(context: Context, window: Window) -> Measures | None:
-    batch = context.store.find_batch(MONITOR, window)
+def _measures(context: Context, batch: Batch | None) -> Measures | None:
     if batch is None or batch.model_version is None:
         return None
-    return context.store.load_measures(MONITOR, window, batch.model_version)
+    return context.store.load_measures(MONITOR, batch.window, batch.model_version)
 
 
 def _drifted(measures: Measures | None) -> str:

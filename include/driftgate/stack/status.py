@@ -13,6 +13,7 @@ from driftgate.stack import health, programs
 from driftgate.stack.layout import Layout, read_json
 from driftgate.stack.state import ADMIN, StackState
 from driftgate.stack.supervision import UNSUPERVISED, ProcessInfo, Supervisor
+from driftgate.text import align
 
 PORTS = {programs.POSTGRES: "postgres", programs.MLFLOW: "mlflow", programs.API_SERVER: "airflow"}
 
@@ -80,8 +81,7 @@ def render(status: StackStatus) -> str:
     """Table of the programs, the addresses and the login."""
     header = ("PROCESS", "STATE", "HEALTH", "PID", "PORT", "RESTARTS", "UPTIME", "LOG")
     rows = [header, *(_row(process) for process in status.processes)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = align(rows)
     if status.addresses:
         lines += ["", *(f"{name:<12}{address}" for name, address in status.addresses.items())]
     if status.login:
