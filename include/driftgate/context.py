@@ -12,6 +12,7 @@ from driftgate.config.models import LoadedMonitor, MonitorConfig
 from driftgate.settings import Settings, load
 
 if TYPE_CHECKING:
+    from driftgate.record.incidents import IncidentStore
     from driftgate.record.store import RecordStore
     from driftgate.serve.registry import Registry
 
@@ -29,6 +30,12 @@ class Context:
     @property
     def config(self) -> MonitorConfig:
         return self.monitor.config
+
+    @cached_property
+    def incidents(self) -> IncidentStore:
+        from driftgate.record.incidents import IncidentStore
+
+        return IncidentStore(self.store.engine)
 
     @cached_property
     def registry(self) -> Registry:

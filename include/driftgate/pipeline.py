@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from driftgate import incidents
 from driftgate.context import Context
 from driftgate.errors import GateFailedError, SourceError
 from driftgate.files import write_json
-from driftgate.records import Action, Batch, BatchStatus, Decision, GateResult, GateVerdict, Incident, Measures, Window, to_dict
+from driftgate.records import Batch, BatchStatus, Decision, GateResult, GateVerdict, Measures, Window, to_dict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,7 +143,9 @@ def gate(context: Context, batch: Batch, *, build_docs: bool = True) -> GateResu
         status = BatchStatus.INGESTED
     context.store.save_gate(replace(batch, status=status), result)
     if result.verdict is GateVerdict.FAIL:
-        context.store.open_incident(context.config.id, "gate", batch.window, "; ".join(map(str, result.failed[:10])))
+        incidents.gate_stopped(context, result)
+    else:
+        incidents.gate_passed(context, batch.window)
     return result
 
 
@@ -240,7 +243,7 @@ def render_report(context: Context, batch: Batch, mlflow_run: str | None = None)
 
 
 def decide(context: Context, measures: Measures) -> Decision:
-    """Apply the policy to the window and its predecessors, and record the decision with its reasons."""
+    """Apply the policy to the window and its predecessors; record the decision with its reasons, and its incident."""
     from driftgate.decide.policy import PastWindow
     from driftgate.decide.policy import decide as apply_policy
 
@@ -255,12 +258,8 @@ def decide(context: Context, measures: Measures) -> Decision:
     last = context.store.last_retraining_before(config.id, measures.window.start)
     decision = apply_policy(config, measures, [PastWindow(item.window, item.breached) for item in past], last)
     context.store.save_decision(decision)
+    incidents.judged(context, decision, measures)
     return decision
-
-
-def alert(context: Context, decision: Decision) -> Incident:
-    """Open the monitor's incident, or note in the open one that this window shows it too."""
-    return context.store.open_incident(context.config.id, "policy", decision.window, "; ".join(decision.reasons))
 
 
 # --- all of it --------------------------------------------------------------------------------------------------------
@@ -282,7 +281,5 @@ def run_window(context: Context, window: Window, *, reprocess: bool = False, dag
     store(context, batch, measures)
     run_id = log_mlflow(context, batch, result, measures)
     decision = decide(context, measures)
-    if decision.action is Action.ALERT:
-        alert(context, decision)
     render_report(context, batch, run_id)
     return WindowOutcome(replace(batch, status=BatchStatus.MEASURED), result, measures, decision, run_id)

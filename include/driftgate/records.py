@@ -13,66 +13,18 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
-
-class BatchStatus(StrEnum):
-    """Where a window's batch stands."""
-
-    INGESTED = "ingested"
-    QUARANTINED = "quarantined"
-    MEASURED = "measured"
-    NO_DATA = "no_data"
-    FAILED = "failed"
-
-
-class GateVerdict(StrEnum):
-    """Answer of the gate for one batch."""
-
-    PASS = "pass"  # noqa: S105 - a verdict, not a password
-    WARN = "warn"
-    FAIL = "fail"
-
-
-class Family(StrEnum):
-    """Families of metrics."""
-
-    DATA_QUALITY = "data_quality"
-    DATA_DRIFT = "data_drift"
-    PREDICTION_DRIFT = "prediction_drift"
-    TARGET_DRIFT = "target_drift"
-    PERFORMANCE = "performance"
-
-
-class MetricVerdict(StrEnum):
-    """Answer of one metric against its threshold."""
-
-    OK = "ok"
-    ALARM = "alarm"
-    TOO_FEW_ROWS = "too_few_rows"
-
-
-class Direction(StrEnum):
-    """On which side of the threshold a value is an alarm (p-values: below; distances and errors: above)."""
-
-    ABOVE = "above"
-    BELOW = "below"
-
-
-class Action(StrEnum):
-    """What `decide` answers; the values are also the task ids of the branch."""
-
-    NO_ACTION = "no_action"
-    ALERT = "alert"
-    RETRAIN = "trigger_retrain"
-
-
-class RetrainVerdict(StrEnum):
-    """Where a retraining stands."""
-
-    CHALLENGER_WINS = "challenger_wins"  # compared, waiting for approval or promotion
-    CHAMPION_STAYS = "champion_stays"
-    PROMOTED = "promoted"
-    REJECTED = "rejected"  # a person said no, or nobody answered in time
-    ROLLED_BACK = "rolled_back"
+from driftgate.vocabulary import Action as Action
+from driftgate.vocabulary import BatchStatus as BatchStatus
+from driftgate.vocabulary import Cause as Cause
+from driftgate.vocabulary import Direction as Direction
+from driftgate.vocabulary import Event as Event
+from driftgate.vocabulary import Family as Family
+from driftgate.vocabulary import GateVerdict as GateVerdict
+from driftgate.vocabulary import MessageState as MessageState
+from driftgate.vocabulary import MetricVerdict as MetricVerdict
+from driftgate.vocabulary import RetrainVerdict as RetrainVerdict
+from driftgate.vocabulary import Severity as Severity
+from driftgate.vocabulary import Sink as Sink
 
 
 @dataclass(frozen=True, order=True)
@@ -256,15 +208,73 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class LikelyCause:
+    """One column that may explain an incident."""
+
+    column: str
+    metric: str
+    """What was seen on the column, for example ``drift_score``."""
+    score: float | None = None
+    threshold: float | None = None
+    excess: float | None = None
+    """How far beyond its threshold the column is, comparable between columns; larger is worse."""
+    importance: float | None = None
+    """Share of the model's importance that the column carries, 0 to 1; None when it is not known."""
+    detail: str = ""
+    """One sentence for people."""
+
+
+@dataclass(frozen=True)
 class Incident:
     """One open or closed problem of a monitor: one per cause, however many windows show it."""
 
     monitor: str
-    cause: str
+    cause: Cause
     opened: Window
     last_seen: Window
     count: int
     detail: str
+    id: int = 0
+    severity: Severity = Severity.WARNING
+    """The worst seen while the incident was open."""
+    model_version: str | None = None
+    likely_causes: tuple[LikelyCause, ...] = ()
+    acknowledged: datetime | None = None
+    acknowledged_by: str | None = None
+    resolved: datetime | None = None
+    resolved_window: Window | None = None
+    """The window that showed that the cause is gone; None while open."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One notification about an incident (or a digest) to one channel."""
+
+    key: str
+    """Unique, for example ``incident:12:opened:operations``: whatever is done twice, one message is sent."""
+    event: Event
+    channel: str
+    monitor: str = ""
+    incident_id: int | None = None
+    state: MessageState = MessageState.PENDING
+    attempts: int = 0
+    not_before: datetime | None = None
+    last_error: str | None = None
+    created_at: datetime | None = None
+    sent_at: datetime | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True)
+class Export:
+    """How sending one window to one optional sink ended last."""
+
+    monitor: str
+    window: Window
+    sink: Sink
+    sent: bool
+    attempts: int = 1
+    error: str | None = None
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,23 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from driftgate.errors import SettingsError
 
 STACK_FILE = "stack.json"
 """Name of the file (mode 0600) in the state folder into which the embedded stack writes its addresses and secrets."""
+
+
+@dataclass(frozen=True)
+class InfluxSettings:
+    """An InfluxDB with the v2 write interface; empty text where a variable is not set."""
+
+    url: str
+    token: str = field(repr=False)
+    org: str
+    bucket: str
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,17 @@ class Settings:
     airflow_url: str | None
     mlflow_public_url: str | None = None
     """Address of MLflow in a browser, where it differs from the one that programs use (containers, proxies)."""
+    grafana_url: str | None = None
+    evidently_url: str | None = None
+    """Address of the Evidently UI in a browser."""
+    prometheus_gateway: str | None = None
+    """Pushgateway, ``host:port`` or URL; None: nothing is exported to Prometheus."""
+    influxdb: InfluxSettings | None = None
+    """None: nothing is exported to InfluxDB."""
+    environment: str = "production"
+    """Label that exported metrics carry beside monitor and model version."""
+    notifications_file: Path | None = None
+    """Where messages go; default: include/notifications.yaml of the project."""
 
     @property
     def batches_dir(self) -> Path:
@@ -50,6 +71,15 @@ class Settings:
     def data_docs_dir(self) -> Path:
         """Root of the Data Docs site (the folder that holds its index.html)."""
         return self.home / "gx" / "data_docs"
+
+    @property
+    def evidently_dir(self) -> Path:
+        """Workspace of the Evidently UI."""
+        return self.home / "evidently"
+
+    @property
+    def notifications_path(self) -> Path:
+        return self.notifications_file or self.project_root / "include" / "notifications.yaml"
 
     def window_dir(self, monitor: str, window_key: str) -> Path:
         """Folder of everything made for one window: batch, measures, reports."""
@@ -93,7 +123,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Resolve the settings from the environment and the embedded stack's state folder.
 
     Variables: DRIFTGATE_PROJECT_ROOT, DRIFTGATE_HOME, DRIFTGATE_MONITORS_DIR, DRIFTGATE_GX_DIR, DRIFTGATE_DATABASE_URI,
-    MLFLOW_TRACKING_URI, DRIFTGATE_MLFLOW_URL (for people), DRIFTGATE_AIRFLOW_URL (for people).
+    MLFLOW_TRACKING_URI, DRIFTGATE_MLFLOW_URL (for people), DRIFTGATE_AIRFLOW_URL (for people), DRIFTGATE_EVIDENTLY_URL (for people),
+    GRAFANA_URL (for people), DRIFTGATE_NOTIFICATIONS_FILE, DRIFTGATE_ENVIRONMENT, PROMETHEUS_GATEWAY, INFLUXDB_URL with INFLUXDB_TOKEN,
+    INFLUXDB_ORG and INFLUXDB_BUCKET.
     """
     env = os.environ if environ is None else environ
     root = Path(env["DRIFTGATE_PROJECT_ROOT"]) if env.get("DRIFTGATE_PROJECT_ROOT") else _find_project_root(Path.cwd())
@@ -108,5 +140,19 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         database_uri=env.get("DRIFTGATE_DATABASE_URI") or stack.get("database_uri"),
         mlflow_uri=env.get("MLFLOW_TRACKING_URI") or stack.get("mlflow_uri"),
         airflow_url=env.get("DRIFTGATE_AIRFLOW_URL") or stack.get("airflow_url"),
-        mlflow_public_url=env.get("DRIFTGATE_MLFLOW_URL"),
+        mlflow_public_url=env.get("DRIFTGATE_MLFLOW_URL") or None,
+        grafana_url=(env.get("GRAFANA_URL") or "").rstrip("/") or None,
+        evidently_url=env.get("DRIFTGATE_EVIDENTLY_URL") or stack.get("evidently_url"),
+        prometheus_gateway=env.get("PROMETHEUS_GATEWAY") or None,
+        influxdb=_influx(env),
+        environment=env.get("DRIFTGATE_ENVIRONMENT") or "production",
+        notifications_file=Path(env["DRIFTGATE_NOTIFICATIONS_FILE"]) if env.get("DRIFTGATE_NOTIFICATIONS_FILE") else None,
     )
+
+
+def _influx(env: Mapping[str, str]) -> InfluxSettings | None:
+    """Read where InfluxDB is; what is missing beside the address is reported when something is sent, not here."""
+    if not env.get("INFLUXDB_URL"):
+        return None
+    token, org, bucket = (env.get(name, "") for name in ("INFLUXDB_TOKEN", "INFLUXDB_ORG", "INFLUXDB_BUCKET"))
+    return InfluxSettings(env["INFLUXDB_URL"].rstrip("/"), token, org, bucket)

@@ -13,10 +13,12 @@ import pytest
 import yaml
 from sqlalchemy import Connection, create_engine
 
+from driftgate.record.incidents import IncidentStore
 from driftgate.records import (
     Action,
     Batch,
     BatchStatus,
+    Cause,
     Comparison,
     Decision,
     Direction,
@@ -101,7 +103,7 @@ def _save_quarantined(store: Any, day: int) -> None:
     batch = Batch(MONITOR, window, BatchStatus.QUARANTINED, rows=900)
     store.save_batch(batch)
     store.save_gate(batch, GateResult(MONITOR, window, "flights", GateVerdict.FAIL, 8, failed))
-    store.open_incident(MONITOR, "gate", window, "12 expectations failed")
+    IncidentStore(store.engine).open(MONITOR, Cause.GATE, window, "12 expectations failed")
 
 
 def _save_retraining(store: Any) -> None:

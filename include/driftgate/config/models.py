@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from driftgate.config.section import Section
+from driftgate.config.sources import Source
 from driftgate.config.types import CallablePath, Cron, Duration, Tag
 
 MONITOR_ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
@@ -51,57 +53,7 @@ LocalTime = Annotated[datetime, BeforeValidator(_as_local_time)]
 """A date or date-time; without an offset it is read in the schedule's time zone."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
-
-
-class FilesSource(_Section):
-    """Rows in CSV or Parquet files, local or remote (http, https, s3, gs)."""
-
-    kind: Literal["files"]
-    path: str
-    """Template, filled with the window: ``data/{window_start:%Y-%m-%d}.csv``; globs are allowed."""
-    format: Literal["auto", "csv", "parquet"] = "auto"
-    storage_options: Mapping[str, Any] = Field(default_factory=dict)
-    read_options: Mapping[str, Any] = Field(default_factory=dict)
-
-
-class SqlSource(_Section):
-    """Rows from a database; the query has :window_start and :window_end as bound parameters."""
-
-    kind: Literal["sql"]
-    query: str
-    connection: str | None = None
-    """Id of an Airflow connection; also found outside Airflow in AIRFLOW_CONN_<ID>."""
-    url_env: str | None = None
-    """Name of an environment variable that holds a SQLAlchemy URL."""
-
-    @model_validator(mode="after")
-    def _one_address(self) -> Self:
-        if (self.connection is None) == (self.url_env is None):
-            raise ValueError(
-                "needs exactly one of 'connection' (an Airflow connection id) and 'url_env' (a variable with a SQLAlchemy URL)"
-            )
-        missing = [name for name in (":window_start", ":window_end") if name not in self.query]
-        if missing:
-            raise ValueError(
-                f"the query does not use {' and '.join(missing)}; write for example WHERE ts >= :window_start AND ts < :window_end"
-            )
-        return self
-
-
-class PythonSource(_Section):
-    """Rows from a callable ``f(window_start, window_end, columns, **params) -> DataFrame``."""
-
-    kind: Literal["python"]
-    callable: CallablePath
-    params: Mapping[str, Any] = Field(default_factory=dict)
-
-
-Source = Annotated[FilesSource | SqlSource | PythonSource, Field(discriminator="kind")]
-
-
-class ScheduleConfig(_Section):
+class ScheduleConfig(Section):
     """When the monitor DAG runs and in which time zone its windows are cut."""
 
     cron: Cron | None = "0 0 * * *"
@@ -132,13 +84,13 @@ class ScheduleConfig(_Section):
         return ZoneInfo(self.timezone)
 
 
-class WindowConfig(_Section):
+class WindowConfig(Section):
     """Length of the time slice that one run evaluates."""
 
     size: Duration = timedelta(days=1)
 
 
-class ColumnRoles(_Section):
+class ColumnRoles(Section):
     """Which column plays which role. Columns without a role are not read."""
 
     timestamp: str
@@ -182,7 +134,7 @@ class ColumnRoles(_Section):
         return list(dict.fromkeys(name for name in names if name))
 
 
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """Where predictions come from."""
 
     name: str | None = None
@@ -191,7 +143,7 @@ class ModelConfig(_Section):
     """`champion`: the registry's champion scores the rows; `source`: the rows bring the prediction column."""
 
 
-class ReferenceConfig(_Section):
+class ReferenceConfig(Section):
     """What a window is compared with."""
 
     kind: Literal["training", "window"] = "training"
@@ -208,7 +160,7 @@ class ReferenceConfig(_Section):
         return self
 
 
-class GateConfig(_Section):
+class GateConfig(Section):
     """The Great Expectations suite that a batch must pass."""
 
     suite: str | None = None
@@ -217,7 +169,7 @@ class GateConfig(_Section):
     """`warn` lets every batch go on; expectations of severity `warning` or `info` never stop a batch."""
 
 
-class ColumnMeasure(_Section):
+class ColumnMeasure(Section):
     """How one column's drift is measured, where the default does not fit."""
 
     method: str = "auto"
@@ -237,7 +189,7 @@ def _check_method(value: str) -> str:
     return value
 
 
-class MeasuresConfig(_Section):
+class MeasuresConfig(Section):
     """Which drift method and limits are used."""
 
     method_numerical: str = "auto"
@@ -256,7 +208,7 @@ class MeasuresConfig(_Section):
         return _check_method(value)
 
 
-class Rule(_Section):
+class Rule(Section):
     """One condition on one metric of a window."""
 
     metric: str
@@ -267,6 +219,8 @@ class Rule(_Section):
     """Broken when value > above_reference x the reference's value (errors)."""
     below_reference: float | None = None
     """Broken when value < below_reference x the reference's value (scores)."""
+    severity: Literal["warning", "critical"] | None = None
+    """How bad it is when the rule is broken; default: critical for performance, else warning."""
 
     @model_validator(mode="after")
     def _one_limit(self) -> Self:
@@ -276,7 +230,7 @@ class Rule(_Section):
         return self
 
 
-class DecisionConfig(_Section):
+class DecisionConfig(Section):
     """When a window is an alert and when it is worth a retraining."""
 
     rules: list[Rule] = Field(default_factory=lambda: [Rule(metric="drift_share", above=0.5)])
@@ -289,7 +243,7 @@ class DecisionConfig(_Section):
     """Windows with fewer rows are never acted on."""
 
 
-class RetrainConfig(_Section):
+class RetrainConfig(Section):
     """How a challenger is trained, compared and approved."""
 
     enabled: bool = True
@@ -312,7 +266,21 @@ class RetrainConfig(_Section):
     """Nobody answering counts as no."""
 
 
-class MonitorConfig(_Section):
+class SinksConfig(Section):
+    """Optional places to which a window's metrics are also sent; each does something only where its address is configured."""
+
+    prometheus: bool = True
+    influxdb: bool = True
+    evidently: bool = True
+
+
+class NotificationsConfig(Section):
+    """Whether people are told about this monitor's incidents; where and when is in include/notifications.yaml."""
+
+    enabled: bool = True
+
+
+class MonitorConfig(Section):
     """One monitored model; made from one file under ``include/monitors``."""
 
     id: str
@@ -330,6 +298,8 @@ class MonitorConfig(_Section):
     measures: MeasuresConfig = MeasuresConfig()
     decision: DecisionConfig = DecisionConfig()
     retrain: RetrainConfig = RetrainConfig()
+    sinks: SinksConfig = SinksConfig()
+    notifications: NotificationsConfig = NotificationsConfig()
 
     @field_validator("id")
     @classmethod

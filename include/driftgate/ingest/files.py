@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from driftgate.config.models import FilesSource, MonitorConfig
+from driftgate.config.models import MonitorConfig
+from driftgate.config.sources import FilesSource
 from driftgate.errors import SchemaError, ServiceError, SourceError
 from driftgate.ingest.csv_files import COMPRESSIONS, read_csv
 from driftgate.ingest.placeholders import expand_environment, fill, folder_values, window_values

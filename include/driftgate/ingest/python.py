@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from driftgate.callables import resolve
-from driftgate.config.models import MonitorConfig, PythonSource
+from driftgate.config.models import MonitorConfig
+from driftgate.config.sources import PythonSource
 from driftgate.errors import DriftgateError, SourceError
 from driftgate.ingest.placeholders import fill_all, folder_values, window_values
 from driftgate.records import Window

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from driftgate.config.models import FilesSource, MonitorConfig, SqlSource
+from driftgate.config.models import MonitorConfig
+from driftgate.config.sources import FilesSource, SqlSource
 from driftgate.ingest.files import read_files
 from driftgate.ingest.python import read_callable
 from driftgate.ingest.sql import read_query

@@ -9,7 +9,8 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from driftgate.config.models import MonitorConfig, SqlSource
+from driftgate.config.models import MonitorConfig
+from driftgate.config.sources import SqlSource
 from driftgate.errors import ServiceError, SourceError
 from driftgate.ingest.connections import environment_uri, to_sqlalchemy
 from driftgate.ingest.placeholders import variable

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -102,6 +102,13 @@ def readable_faults(engine: Engine) -> Iterator[None]:
         if translated is None:
             raise
         raise translated from error
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """Run statements as one transaction, with faults as :func:`readable_faults` makes them."""
+    with readable_faults(engine), engine.begin() as connection:
+        yield connection
 
 
 def _translate(engine: Engine, error: DBAPIError) -> DriftgateError | None:

@@ -10,6 +10,7 @@ from driftgate.records import (
     Action,
     Batch,
     BatchStatus,
+    Cause,
     Comparison,
     Decision,
     Direction,
@@ -18,11 +19,13 @@ from driftgate.records import (
     GateResult,
     GateVerdict,
     Incident,
+    LikelyCause,
     Measures,
     Metric,
     MetricVerdict,
     Retraining,
     RetrainVerdict,
+    Severity,
     Window,
     to_dict,
 )
@@ -151,13 +154,15 @@ def to_decision(row: Row) -> Decision:
 
 
 def to_incident(row: Row) -> Incident:
+    names = ("id", "monitor", "count", "detail", "model_version", "acknowledged", "acknowledged_by", "resolved")
     return Incident(
-        monitor=row["monitor"],
-        cause=row["cause"],
+        cause=Cause(row["cause"]),
         opened=_window(row, "opened"),
         last_seen=_window(row, "last_seen"),
-        count=row["count"],
-        detail=row["detail"],
+        severity=Severity(row["severity"]),
+        likely_causes=tuple(LikelyCause(**item) for item in row["likely_causes"]),
+        resolved_window=_window(row, "resolved_window") if row["resolved_window_start"] else None,
+        **{name: row[name] for name in names},
     )
 
 

@@ -12,15 +12,15 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, case, delete, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, case, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.dml import Insert
 from sqlalchemy.engine import URL
 
 from driftgate.errors import MeasureError
 from driftgate.record import locks, rows, tables
-from driftgate.record.connection import bound_waits, make_engine, readable_faults
-from driftgate.records import Batch, BatchStatus, Decision, GateResult, GateVerdict, Incident, Measures, Retraining, Window
+from driftgate.record.connection import bound_waits, make_engine, transaction
+from driftgate.records import Batch, BatchStatus, Decision, GateResult, GateVerdict, Measures, Retraining, Window
 
 _BOOKKEEPING = frozenset({"id", "created_at", "updated_at"})
 
@@ -90,6 +90,12 @@ class RecordStore:
         row = self._first(select(tables.gate_result).where(_at(tables.gate_result, monitor, window)))
         return rows.to_gate(row) if row else None
 
+    def passed_after(self, monitor: str, window: Window) -> bool:
+        """Whether the gate let a later window through."""
+        table = tables.gate_result
+        later = select(table.c.verdict).where(table.c.monitor == monitor, table.c.window_start > window.start)
+        return self._first(later.where(table.c.verdict != GateVerdict.FAIL.value).limit(1)) is not None
+
     def _write_batch(self, connection: Connection, batch: Batch, keep: Sequence[BatchStatus] = ()) -> None:
         statement = _upsert(tables.batch, status=_batch_status(keep))
         connection.execute(statement, [rows.batch_row(batch)])
@@ -129,7 +135,7 @@ class RecordStore:
         metrics = tuple(rows.to_metric(row) for row in sorted(found, key=_address))
         return Measures(monitor, window, model_version, found[0]["batch_rows"], metrics)
 
-    # --- decisions and incidents -------------------------------------------------------------------------------------
+    # --- decisions ---------------------------------------------------------------------------------------------------
 
     def save_decision(self, decision: Decision) -> None:
         self._write(_upsert(tables.decision), rows.decision_row(decision))
@@ -150,18 +156,11 @@ class RecordStore:
         query = query.order_by(table.c.window_start.desc(), table.c.window_end.desc()).limit(limit)
         return [rows.to_decision(row) for row in self._all(query)]
 
-    def open_incident(self, monitor: str, cause: str, window: Window, detail: str) -> Incident:
-        """Count a window towards the open incident of this cause, opening one if there is none.
-
-        A window counts once, in whatever order windows come; one that belonged to an incident which was resolved since does not
-        open another.
-        """
-        with self._transaction() as connection:
-            settled = connection.execute(_settled_incident(monitor, cause, window)).mappings().first()
-            if settled:
-                return rows.to_incident(settled)
-            row = connection.execute(_open_incident(monitor, cause, window, detail)).mappings().one()
-        return rows.to_incident(row)
+    def unbreached_after(self, monitor: str, window: Window) -> bool:
+        """Whether a later window did not break the policy's rules."""
+        table = tables.decision
+        later = select(table.c.breached).where(table.c.monitor == monitor, table.c.window_start > window.start)
+        return self._first(later.where(table.c.breached.is_(False)).limit(1)) is not None
 
     # --- retrainings and reports -------------------------------------------------------------------------------------
 
@@ -211,7 +210,7 @@ class RecordStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with readable_faults(self.engine), self.engine.begin() as connection:
+        with transaction(self.engine) as connection:
             yield connection
 
     def _write(self, statement: Insert, row: Mapping[str, Any]) -> None:
@@ -291,46 +290,3 @@ def _refuse_duplicates(measures: Measures) -> None:
                 "give each its own column or segment"
             )
         seen.add(metric.address)
-
-
-def _settled_incident(monitor: str, cause: str, window: Window) -> Any:
-    """Find an incident of the past that already counts this window."""
-    table = tables.incident
-    return (
-        select(table)
-        .where(table.c.monitor == monitor, table.c.cause == cause, table.c.resolved.is_not(None))
-        .where(literal(window.key) == func.any(table.c.windows))
-        .limit(1)
-    )
-
-
-def _open_incident(monitor: str, cause: str, window: Window, detail: str) -> Any:
-    stored, statement = tables.incident.c, insert(tables.incident)
-    new = statement.excluded
-    known = literal(window.key) == func.any(stored.windows)
-    earlier, later = new.opened_start < stored.opened_start, new.last_seen_start >= stored.last_seen_start
-    return (
-        statement.values(
-            monitor=monitor,
-            cause=cause,
-            **rows.window_columns(window, "opened"),
-            **rows.window_columns(window, "last_seen"),
-            windows=[window.key],
-            detail=detail,
-        )
-        .on_conflict_do_update(
-            index_elements=[stored.monitor, stored.cause],
-            index_where=stored.resolved.is_(None),
-            set_={
-                "opened_start": case((earlier, new.opened_start), else_=stored.opened_start),
-                "opened_end": case((earlier, new.opened_end), else_=stored.opened_end),
-                "last_seen_start": case((later, new.last_seen_start), else_=stored.last_seen_start),
-                "last_seen_end": case((later, new.last_seen_end), else_=stored.last_seen_end),
-                "count": case((known, stored["count"]), else_=stored["count"] + 1),
-                "windows": case((known, stored.windows), else_=func.array_cat(stored.windows, new.windows)),
-                "detail": case((later, new.detail), else_=stored.detail),
-                "updated_at": func.now(),
-            },
-        )
-        .returning(tables.incident)
-    )

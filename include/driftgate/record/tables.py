@@ -33,7 +33,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from driftgate.records import Action, BatchStatus, Direction, GateVerdict, MetricVerdict, RetrainVerdict
+from driftgate.records import (
+    Action,
+    BatchStatus,
+    Direction,
+    Event,
+    GateVerdict,
+    MessageState,
+    MetricVerdict,
+    RetrainVerdict,
+    Severity,
+    Sink,
+)
 
 SCHEMA = "driftgate"
 METRIC_FAMILIES = (
@@ -181,10 +192,17 @@ incident = Table(
     Column("count", Integer, nullable=False, server_default=text("1")),
     Column("windows", ARRAY(Text), nullable=False, comment="Keys of the windows counted, so that a window counts once."),
     _text("detail", default=""),
+    _text("severity", default=Severity.WARNING.value),
+    _text("model_version", nullable=True),
+    _json("likely_causes", "[]"),
     _moment("acknowledged", nullable=True),
+    _text("acknowledged_by", nullable=True),
     _moment("resolved", nullable=True),
+    _moment("resolved_window_start", nullable=True),
+    _moment("resolved_window_end", nullable=True),
     *_bookkeeping(),
     PrimaryKeyConstraint("id"),
+    _one_of("severity", Severity),
     Index("incident_open_key", "monitor", "cause", unique=True, postgresql_where=text("resolved IS NULL")),
     Index("incident_monitor_last_seen_idx", "monitor", text("last_seen_start DESC")),
 )
@@ -229,4 +247,45 @@ report = Table(
     _text("address"),
     *_bookkeeping(),
     PrimaryKeyConstraint("monitor", "window_start", "window_end", "kind"),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    _text("key"),
+    Column("incident_id", BigInteger, nullable=True),
+    _text("monitor", default=""),
+    _text("event"),
+    _text("channel"),
+    _text("state", default=MessageState.PENDING.value),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _moment("not_before", nullable=True),
+    _text("last_error", nullable=True),
+    _moment("sent_at", nullable=True),
+    *_bookkeeping(),
+    PrimaryKeyConstraint("id"),
+    UniqueConstraint("key"),
+    ForeignKeyConstraint(["incident_id"], [f"{SCHEMA}.incident.id"], ondelete="CASCADE"),
+    _one_of("event", Event),
+    _one_of("state", MessageState),
+    Index("message_pending_idx", "not_before", "id", postgresql_where=text(f"state = '{MessageState.PENDING.value}'")),
+    Index("message_incident_idx", "incident_id"),
+)
+
+export = Table(
+    "export",
+    metadata,
+    _text("monitor"),
+    _moment("window_start"),
+    _moment("window_end"),
+    _text("sink"),
+    _text("state"),
+    Column("attempts", Integer, nullable=False, server_default=text("1")),
+    _text("error", nullable=True),
+    *_bookkeeping(),
+    PrimaryKeyConstraint("monitor", "window_start", "window_end", "sink"),
+    _one_of("sink", Sink),
+    _one_of("state", ("sent", "failed")),
+    Index("export_failed_idx", "sink", "monitor", postgresql_where=text("state = 'failed'")),
 )

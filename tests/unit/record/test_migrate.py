@@ -18,6 +18,7 @@ from driftgate.record.store import RecordStore
 from driftgate.record.tables import SCHEMA, metadata
 
 _numbers = itertools.count()
+HEAD = "0003"
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_migrating_again_changes_nothing_and_keeps_rows(empty_database: URL, run
     run_sql("INSERT INTO driftgate.report VALUES ('m', '2024-01-01Z', '2024-01-02Z', 'html', 'a')")
     before = run_sql("SELECT version_num FROM driftgate.alembic_version")
     migrate(empty_database)
-    assert run_sql("SELECT version_num FROM driftgate.alembic_version") == before == [("0002",)]
+    assert run_sql("SELECT version_num FROM driftgate.alembic_version") == before == [(HEAD,)]
     assert run_sql("SELECT count(*) FROM driftgate.report") == [(1,)]
 
 
@@ -116,7 +117,7 @@ def test_several_migrations_at_once_all_succeed(empty_database: URL, run_sql: Ca
     for thread in threads:
         thread.join(60)
     assert errors == []
-    assert run_sql("SELECT version_num FROM driftgate.alembic_version") == [("0002",)]
+    assert run_sql("SELECT version_num FROM driftgate.alembic_version") == [(HEAD,)]
 
 
 def test_migrating_works_from_any_folder(empty_database: URL, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +141,7 @@ def test_an_older_and_a_newer_schema_are_told_apart(empty_database: URL, run_sql
     migrate(empty_database)
     engine = create_engine(empty_database)
     run_sql("UPDATE driftgate.alembic_version SET version_num = '0001'")
-    with pytest.raises(SettingsError, match=r"at version 0001, this code needs 0002; run `driftgate migrate`"):
+    with pytest.raises(SettingsError, match=r"at version 0001, this code needs 0003; run `driftgate migrate`"):
         check_migrated(engine)
     run_sql("UPDATE driftgate.alembic_version SET version_num = '9999'")
     for call in (lambda: check_migrated(engine), lambda: migrate(empty_database)):

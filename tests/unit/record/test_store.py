@@ -232,37 +232,6 @@ def test_windows_with_too_few_rows_are_no_past_for_a_decision(store: RecordStore
     assert [item.window for item in found] == [make_window(2), make_window(0)]
 
 
-def test_an_incident_counts_every_window_once_in_any_order(store: RecordStore) -> None:
-    first = store.open_incident("trips", "mae", make_window(3), "mae 4")
-    assert (first.count, first.opened, first.last_seen, first.detail) == (1, make_window(3), make_window(3), "mae 4")
-    for day, count in ((4, 2), (3, 2), (1, 3), (4, 3), (1, 3)):
-        incident = store.open_incident("trips", "mae", make_window(day), f"day {day}")
-        assert incident.count == count
-    assert (incident.opened, incident.last_seen, incident.detail) == (make_window(1), make_window(4), "day 4")
-    assert store.open_incident("trips", "drift_share", make_window(4), "x").count == 1
-    assert scalar(store, "SELECT count(*) FROM driftgate.incident") == 2
-
-
-def test_after_it_is_resolved_a_new_window_opens_a_new_incident_and_an_old_one_does_not(store: RecordStore) -> None:
-    store.open_incident("trips", "mae", make_window(0), "first")
-    with store.engine.begin() as connection:
-        connection.execute(text("UPDATE driftgate.incident SET resolved = now()"))
-    assert store.open_incident("trips", "mae", make_window(0), "again").detail == "first"
-    assert scalar(store, "SELECT count(*) FROM driftgate.incident") == 1
-    assert store.open_incident("trips", "mae", make_window(5), "second").opened == make_window(5)
-    assert scalar(store, "SELECT count(*) FROM driftgate.incident") == 2
-
-
-def test_incidents_opened_at_once_become_one(store: RecordStore) -> None:
-    threads = [threading.Thread(target=store.open_incident, args=("trips", "mae", make_window(day), "x")) for day in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert store.open_incident("trips", "mae", make_window(0), "x").count == 6
-    assert scalar(store, "SELECT count(*) FROM driftgate.incident") == 1
-
-
 def test_retrainings_come_back_newest_first_with_both_scores(store: RecordStore) -> None:
     for day in (0, 5, 2):
         store.save_retraining(make_retraining(day))

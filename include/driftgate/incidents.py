@@ -1,0 +1,93 @@
+"""Life of incidents: what opens one, what closes it, and who hears of it.
+
+One incident per monitor and cause, however many windows show it. It is resolved by itself when a window shows that the cause is
+gone. A window of the past (a backfill) opens nothing when a later window has already shown the opposite.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from driftgate.causes import gate_causes, likely_causes
+from driftgate.config.models import Rule, performance_metrics
+from driftgate.context import Context
+from driftgate.notifications import enqueue_opened, enqueue_resolved
+from driftgate.records import Cause, Decision, GateResult, Incident, Measures, Severity, Window
+from driftgate.rules import evaluate
+
+log = logging.getLogger(__name__)
+
+
+def gate_stopped(context: Context, result: GateResult) -> Incident | None:
+    """Open the incident of a quarantined batch; None when a later batch has passed since."""
+    if context.store.passed_after(result.monitor, result.window):
+        _say_past(result.monitor, result.window)
+        return None
+    incident = context.incidents.open(
+        result.monitor,
+        Cause.GATE,
+        result.window,
+        "; ".join(map(str, result.failed[:10])),
+        severity=Severity.CRITICAL,
+        likely_causes=gate_causes(result),
+    )
+    enqueue_opened(context, incident)
+    return incident
+
+
+def gate_passed(context: Context, window: Window) -> None:
+    """Close the gate's incident: this batch passed."""
+    _resolve(context, (Cause.GATE,), window)
+
+
+def judged(context: Context, decision: Decision, measures: Measures) -> Incident | None:
+    """Open the policy's incident when its rules are broken; close it when the window could be judged and they are not."""
+    config = context.config
+    if not decision.breached:
+        if measures.rows >= config.decision.minimum_rows:
+            _resolve(context, (Cause.POLICY,), decision.window)
+        return None
+    if context.store.unbreached_after(config.id, decision.window):
+        _say_past(config.id, decision.window)
+        return None
+    broken = [outcome for outcome in evaluate(config.decision.rules, measures) if outcome.is_broken]
+    critical = any(_severity(context, outcome.rule) is Severity.CRITICAL for outcome in broken)
+    incident = context.incidents.open(
+        config.id,
+        Cause.POLICY,
+        decision.window,
+        "; ".join(outcome.sentence for outcome in broken),
+        severity=Severity.CRITICAL if critical else Severity.WARNING,
+        model_version=decision.model_version,
+        likely_causes=likely_causes(config, measures, None),
+    )
+    enqueue_opened(context, incident)
+    return incident
+
+
+def task_failed(context: Context, cause: Cause, window: Window, detail: str) -> Incident:
+    """Open the incident of a failed task: ``Cause.RUN`` for the monitor's DAG, ``Cause.RETRAIN`` for the retraining's."""
+    incident = context.incidents.open(context.config.id, cause, window, detail, severity=Severity.WARNING)
+    enqueue_opened(context, incident)
+    return incident
+
+
+def task_succeeded(context: Context, cause: Cause, window: Window) -> None:
+    """Close the incident of failed tasks: this window came through."""
+    _resolve(context, (cause,), window)
+
+
+def _severity(context: Context, rule: Rule) -> Severity:
+    if rule.severity is not None:
+        return Severity(rule.severity)
+    return Severity.CRITICAL if rule.metric in performance_metrics(context.config.task) else Severity.WARNING
+
+
+def _resolve(context: Context, causes: tuple[Cause, ...], window: Window) -> None:
+    for incident in context.incidents.resolve(context.config.id, causes, window):
+        log.info("%s: the incident %r, open since %s, is over with %s", incident.monitor, incident.cause, incident.opened, window)
+        enqueue_resolved(context, incident)
+
+
+def _say_past(monitor: str, window: Window) -> None:
+    log.info("%s %s: no incident, because a later window has shown since that the cause is gone", monitor, window)
