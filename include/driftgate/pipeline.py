@@ -16,7 +16,7 @@ from driftgate import incidents
 from driftgate.context import Context
 from driftgate.errors import GateFailedError, SourceError
 from driftgate.files import write_json
-from driftgate.records import Batch, BatchStatus, Decision, GateResult, GateVerdict, Measures, Window, to_dict
+from driftgate.records import Batch, BatchStatus, Cause, Decision, GateResult, GateVerdict, Measures, Window, to_dict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,8 +131,11 @@ def _read(context: Context, window: Window, scored: bool) -> Batch:
 # --- gate -------------------------------------------------------------------------------------------------------------
 
 
-def gate(context: Context, batch: Batch, *, build_docs: bool = True) -> GateResult:
-    """Validate the batch and record the verdict; a failed batch is quarantined. Does not raise on a failed verdict."""
+def gate(context: Context, batch: Batch, *, build_docs: bool = True, training: bool = False) -> GateResult:
+    """Validate the batch and record the verdict; a failed batch is quarantined. Does not raise on a failed verdict.
+
+    With ``training`` (windows of the past that a model is trained on) nobody is told: no incident is opened or closed.
+    """
     from driftgate.gate.checkpoint import run_gate
 
     result = run_gate(context.config, batch.window, _load(batch), context.settings, build_docs=build_docs)
@@ -142,11 +145,16 @@ def gate(context: Context, batch: Batch, *, build_docs: bool = True) -> GateResu
     elif status is BatchStatus.QUARANTINED:
         status = BatchStatus.INGESTED
     context.store.save_gate(replace(batch, status=status), result)
+    if not training:
+        _tell_of_gate(context, result)
+    return result
+
+
+def _tell_of_gate(context: Context, result: GateResult) -> None:
     if result.verdict is GateVerdict.FAIL:
         incidents.gate_stopped(context, result)
     else:
-        incidents.gate_passed(context, batch.window)
-    return result
+        incidents.gate_passed(context, result.window)
 
 
 def gate_failure(context: Context, result: GateResult, page: str | None = None) -> GateFailedError:
@@ -205,8 +213,9 @@ def _load(batch: Batch) -> pd.DataFrame:
 
 
 def store(context: Context, batch: Batch, measures: Measures) -> None:
-    """Write every metric and the batch's status in one transaction."""
+    """Write every metric and the batch's status in one transaction; an incident about failed runs is over with that."""
     context.store.save_measures(replace(batch, status=BatchStatus.MEASURED), measures)
+    incidents.task_succeeded(context, Cause.RUN, batch.window)
 
 
 def log_mlflow(context: Context, batch: Batch, result: GateResult, measures: Measures) -> str:

@@ -12,10 +12,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from driftgate import incidents
 from driftgate.config.windows import add, localise, windows_between
 from driftgate.context import Context
 from driftgate.errors import RetrainError, SourceError
-from driftgate.records import Batch, BatchStatus, GateVerdict, Retraining, RetrainVerdict, Window
+from driftgate.records import Batch, BatchStatus, Cause, GateVerdict, Retraining, RetrainVerdict, Window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +107,7 @@ def compare(
         reason=comparison.reason,
         dag_run=dag_run,
     )
-    context.store.save_retraining(done)
+    _save(context, done)
     log_comparison(context.settings.require_mlflow(), done)
     return done
 
@@ -136,15 +137,21 @@ def promote(context: Context, retraining: Retraining, approver: str) -> Retraini
     fetch_reference(context.config, context.settings, retraining.challenger_version)  # a version without one must not score
     move_alias(context.registry, context.config, retraining.challenger_version)
     done = replace(retraining, verdict=RetrainVerdict.PROMOTED, approver=approver)
-    context.store.save_retraining(done)
+    _save(context, done)
     return done
 
 
 def reject(context: Context, retraining: Retraining, approver: str, reason: str) -> Retraining:
     """Record that a person (or the time limit) said no; the champion stays."""
     done = replace(retraining, verdict=RetrainVerdict.REJECTED, approver=approver, reason=reason)
-    context.store.save_retraining(done)
+    _save(context, done)
     return done
+
+
+def _save(context: Context, done: Retraining) -> None:
+    """Record how a retraining ended; an incident about a failed one is over with that."""
+    context.store.save_retraining(done)
+    incidents.task_succeeded(context, Cause.RETRAIN, done.trigger_window)
 
 
 def retrain(context: Context, trigger_window: Window, approver: str, *, start: datetime | None = None) -> Retraining:
@@ -181,7 +188,7 @@ def _prepare(context: Context, window: Window) -> Batch:
     if batch.status is BatchStatus.NO_DATA:
         return batch
     known = context.store.find_gate(context.config.id, window)
-    verdict = known.verdict if known is not None else gate(context, batch, build_docs=False).verdict
+    verdict = known.verdict if known is not None else gate(context, batch, build_docs=False, training=True).verdict
     return replace(batch, status=BatchStatus.QUARANTINED) if verdict is GateVerdict.FAIL else batch
 
 
