@@ -172,10 +172,15 @@ def _down(_: argparse.Namespace, settings: Settings) -> int:
 
 
 def _status(arguments: argparse.Namespace, settings: Settings) -> int:
+    from driftgate import attention
     from driftgate.stack.commands import render_status, status, status_json
 
     found = status(settings)
-    print(status_json(found) if arguments.json else render_status(found))
+    wanted = attention.read(settings) if found.running or not found.addresses else None
+    if arguments.json:
+        print(status_json(found, more={"attention": attention.as_dict(wanted)}))
+    else:
+        print("\n".join([render_status(found), *attention.render(wanted)]))
     return found.exit_code
 
 

@@ -7,6 +7,7 @@ gone. A window of the past (a backfill) opens nothing when a later window has al
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
 from driftgate.causes import gate_causes, likely_causes
 from driftgate.config.models import Rule, performance_metrics
@@ -65,8 +66,13 @@ def judged(context: Context, decision: Decision, measures: Measures) -> Incident
     return incident
 
 
-def task_failed(context: Context, cause: Cause, window: Window, detail: str) -> Incident:
-    """Open the incident of a failed task: ``Cause.RUN`` for the monitor's DAG, ``Cause.RETRAIN`` for the retraining's."""
+def task_failed(context: Context, cause: Cause, window: Window, detail: str) -> Incident | None:
+    """Open the incident of a failed task: ``Cause.RUN`` for the monitor's DAG, ``Cause.RETRAIN`` for the retraining's.
+
+    None for a window that has not ended: that run was a slip of whoever started it, and no later window could close the incident.
+    """
+    if window.end > datetime.now(UTC):
+        return None
     incident = context.incidents.open(context.config.id, cause, window, detail, severity=Severity.WARNING)
     enqueue_opened(context, incident)
     return incident

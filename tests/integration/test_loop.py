@@ -41,12 +41,12 @@ def test_the_records_show_every_day_and_its_fate(world: World) -> None:
         "WHERE monitor = 'flights' AND window_start >= '2013-04-01' ORDER BY 1"
     )
     fates = {row["day"]: row["status"] for row in rows}
-    assert fates == {f"2013-04-0{day}": "quarantined" if day == 3 else "measured" for day in range(1, 10)}
+    assert fates == {f"2013-04-{day:02d}": "quarantined" if day in (3, 10) else "measured" for day in range(1, 11)}
 
 
 def test_the_corrupted_day_was_stopped_and_its_faults_named(world: World) -> None:
-    failed = world.sql("SELECT failed, data_docs FROM driftgate.gate_result WHERE verdict = 'fail'")
-    assert len(failed) == 1
+    failed = world.sql("SELECT failed, data_docs FROM driftgate.gate_result WHERE verdict = 'fail' ORDER BY window_start")
+    assert len(failed) == 2
     assert {"distance", "carrier", "dep_delay"} <= {item["column"] for item in failed[0]["failed"]}
     assert (world.settings.data_docs_dir / failed[0]["data_docs"]).is_file()
     assert world.metrics(CORRUPTED) == []
@@ -252,7 +252,7 @@ def test_the_demonstration_again_repeats_nothing(world: World) -> None:
     world.settle()
     before, runs = world.counts(), len(world.api.runs("monitor__flights"))
     again = world.run("demo", timeout=300)
-    assert again.stdout.count("done before") == 9
+    assert again.stdout.count("done before") == 10
     assert "is the champion already" in again.stdout
     assert world.counts() == before
     assert len(world.api.runs("monitor__flights")) == runs

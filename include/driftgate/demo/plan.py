@@ -55,6 +55,7 @@ PLAN = tuple(
         (7, Kind.SHIFTED),
         (8, Kind.SHIFTED),
         (9, Kind.SHIFTED),
+        (10, Kind.CORRUPTED),
     )
 )
 
@@ -62,7 +63,9 @@ STORY = f"""\
 What is done to the flights (everything else is as it was in 2013):
   2013-04-03  the day's file is corrupted: 40 % of distances are gone, 30 % of carriers are '??', departure delays are in seconds
   2013-04-05  to 04-09: airspace is closed; every way is {DETOUR - 1:.0%} longer and every arrival {DELAY_MINUTES} minutes later
-What should happen: the gate stops 04-03; three bad days in a row start a retraining; the new champion copes with the last two days."""
+  2013-04-10  the same again, so that an incident is open at the end
+What should happen: the gate stops 04-03 and 04-10; three bad days in a row are one incident and start a retraining; the new champion
+copes with 04-08 and 04-09, which ends that incident."""
 
 
 def landing_folder(settings: Settings) -> Path:

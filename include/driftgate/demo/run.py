@@ -33,7 +33,7 @@ def run_demo(settings: Settings) -> int:
     say("\n2. The first champion")
     write_landing_files(context.settings)
     _train_champion(context)
-    say("\n3. Nine days of April 2013, each a real run of monitor__flights")
+    say(f"\n3. {len(PLAN)} days of April 2013, each a real run of monitor__flights")
     assert stack.login is not None  # the stack is up
     api = AirflowApi(stack.addresses["Airflow"], stack.login.user, stack.login.password)
     _wait_for_dags(api, context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from driftgate.airflow_api import AirflowApi
 from driftgate.config.windows import label, window_at
 from driftgate.context import Context
-from driftgate.demo.plan import MONITOR, PLAN, Day
+from driftgate.demo.plan import MONITOR, PLAN, Day, Kind
 from driftgate.records import Batch, Measures, Retraining
 from driftgate.stack.status import StackStatus
 from driftgate.text import align
@@ -75,18 +75,26 @@ def _describe(context: Context, done: Retraining) -> str:
 
 
 def _addresses(context: Context, stack: StackStatus) -> str:
+    airflow, login = stack.addresses["Airflow"], stack.login
+    assert login is not None  # the stack is up
+    lines = [
+        ("Airflow", f"{airflow}   user {login.user}, password {login.password} (kept in {login.password_file})"),
+        ("Driftgate", f"{airflow}/plugin/driftgate   (same login) every monitor at a glance"),
+        ("Incidents", f"{airflow}/plugin/driftgate/driftgate/pages/incidents.html   (same login) what is open, and what was"),
+        ("Data Docs", f"{airflow}/plugin/data-docs/driftgate/data-docs/index.html   (same login)"),
+        ("MLflow run", _mlflow_run(context)),
+        *([("Evidently", stack.addresses["Evidently"])] if "Evidently" in stack.addresses else []),
+        ("Records", ".venv/bin/driftgate psql -c 'select window_start, status from driftgate.batch order by 1'"),
+        ("Processes", "make status"),
+    ]
+    return "\n".join(["\nWhere to look", *(f"  {name:<12} {address}" for name, address in lines)])
+
+
+def _mlflow_run(context: Context) -> str:
+    """Address of the run of the last day that was measured."""
     from driftgate.record.mlflow_runs import find_run, run_link
 
-    uri, airflow, login = context.settings.require_mlflow(), stack.addresses["Airflow"], stack.login
-    assert login is not None  # the stack is up
-    last = find_run(uri, context.config, window_at(context.config, PLAN[-1].date))
-    return "\n".join(
-        [
-            "\nWhere to look",
-            f"  Airflow      {airflow}   user {login.user}, password {login.password} (kept in {login.password_file})",
-            f"  Data Docs    {airflow}/plugin/data-docs/driftgate/data-docs/index.html   (same login)",
-            f"  MLflow run   {run_link(uri, last) if last else uri}",
-            "  Records      .venv/bin/driftgate psql -c 'select window_start, status from driftgate.batch order by 1'",
-            "  Processes    make status",
-        ]
-    )
+    uri = context.settings.require_mlflow()
+    last = [day for day in PLAN if day.kind is not Kind.CORRUPTED][-1]
+    run = find_run(uri, context.config, window_at(context.config, last.date))
+    return run_link(uri, run) if run else uri

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import psutil
 
@@ -106,9 +107,9 @@ def render_status(status: StackStatus) -> str:
     return statuses.render(status)
 
 
-def status_json(status: StackStatus, *, show_password: bool = False) -> str:
-    """Render the status as JSON; the password itself only when asked for."""
-    return statuses.as_json(status, show_password=show_password)
+def status_json(status: StackStatus, *, show_password: bool = False, more: Mapping[str, Any] | None = None) -> str:
+    """Render the status as JSON, with ``more`` beside it; the password itself only when asked for."""
+    return statuses.as_json(status, show_password=show_password, more=more)
 
 
 def logs(settings: Settings, name: str | None = None, follow: bool = False, lines: int = 50, echo: Echo = print) -> None:

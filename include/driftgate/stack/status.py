@@ -91,14 +91,15 @@ def render(status: StackStatus) -> str:
     return "\n".join(lines)
 
 
-def as_json(status: StackStatus, *, show_password: bool = False) -> str:
-    """Render the same for programs; the password itself only on request."""
+def as_json(status: StackStatus, *, show_password: bool = False, more: Mapping[str, Any] | None = None) -> str:
+    """Render the same for programs, with ``more`` beside it; the password itself only on request."""
     content: dict[str, Any] = {
         "healthy": status.healthy,
         "running": status.running,
         "processes": [asdict(process) for process in status.processes],
         "addresses": dict(status.addresses),
         "login": asdict(status.login) if status.login else None,
+        **(more or {}),
     }
     if content["login"] and not show_password:
         del content["login"]["password"]
