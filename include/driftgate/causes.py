@@ -10,17 +10,24 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from driftgate.config.models import MonitorConfig
-from driftgate.records import Direction, Family, FailedExpectation, GateResult, LikelyCause, Measures, Metric, MetricVerdict
-from driftgate.rules import Limit, limit_of, number
+from driftgate.records import Direction, FailedExpectation, Family, GateResult, LikelyCause, Measures, Metric, MetricVerdict
+from driftgate.rules import Limit, distinct, limit_of, number
 
 _SYMPTOMS = {
-    Family.TARGET_DRIFT: "(target): what the model has to predict has itself changed",
-    Family.PREDICTION_DRIFT: "(prediction): what the model says has changed with its input",
+    Family.TARGET_DRIFT: "what the model has to predict, has itself changed",
+    Family.PREDICTION_DRIFT: "what the model says, has changed",
 }
 _UNUSUAL_SHARES = ("new_category_share", "out_of_range_share")
 """Shares of values that the model has not seen; without a limit of their own they get that of missing values."""
 _SMALLEST_ALLOWANCE = 0.01
 """Divisor where a limit tolerates nothing at all."""
+_WORDS = {
+    "drift_score": ("drift {value}", 1),
+    "missing_share": ("{value} % missing, usually {usual} %", 100),
+    "new_category_share": ("{value} % of values in categories that the reference does not have", 100),
+    "out_of_range_share": ("{value} % of values outside the reference's range", 100),
+}
+"""How a metric is written, and by what it is multiplied for that."""
 _SEVERITIES = {"critical": 0, "warning": 1, "info": 2}
 
 
@@ -67,7 +74,7 @@ def likely_causes(
     for metric in _judged(measures):
         if metric.column in config.columns.features:
             found = _cause(config, metric, importance)
-            if found is not None and found.excess > _excess_of(worst.get(metric.column)):
+            if found is not None and _excess_of(found) > _excess_of(worst.get(metric.column)):
                 worst[metric.column] = found
     largest = max((importance or {}).values(), default=0.0)
     ranked = sorted(worst.values(), key=lambda cause: (-_rank(cause, largest), cause.column))[:limit]
@@ -173,12 +180,9 @@ def _rank(cause: LikelyCause, largest: float) -> float:
 
 def _symptoms(measures: Measures, *, is_explained: bool) -> list[LikelyCause]:
     """Drift of the target, then of the prediction: consequences of a cause, or the only trace of one that no feature shows."""
-    found = []
-    for family, text in _SYMPTOMS.items():
-        for metric in _judged(measures):
-            if metric.family is family and metric.metric == "drift_score" and metric.verdict is MetricVerdict.ALARM:
-                found.append(_symptom(metric, text if is_explained else f"{text}, and no feature explains it"))
-    return found
+    drifted = [item for item in _judged(measures) if item.metric == "drift_score" and item.verdict is MetricVerdict.ALARM]
+    unexplained = "" if is_explained else " although no feature has"
+    return [_symptom(metric, text + unexplained) for family, text in _SYMPTOMS.items() for metric in drifted if metric.family is family]
 
 
 def _symptom(metric: Metric, text: str) -> LikelyCause:
@@ -189,7 +193,7 @@ def _symptom(metric: Metric, text: str) -> LikelyCause:
         score=metric.value,
         threshold=metric.threshold,
         excess=None if limit is None else _excess(metric, limit),
-        detail=f"{metric.column} {text}: {_observation(metric, metric.threshold)}",
+        detail=f"{metric.column}, {text}: {_observation(metric, metric.threshold)}",
     )
 
 
@@ -206,18 +210,14 @@ def _gate_cause(column: str, items: list[FailedExpectation]) -> LikelyCause:
 
 def _observation(metric: Metric, threshold: float | None) -> str:
     assert metric.value is not None
-    value, limit = metric.value, threshold
-    if metric.metric == "drift_score":
-        name = "p-value of drift" if _is_p_value(metric) else "drift"
-        return f"{name} {number(value)}" + ("" if limit is None else f", limit {number(limit)}")
-    shown = {
-        "missing_share": f"{_percent(value)} missing, usually {_percent(metric.reference_value or 0.0)}",
-        "new_category_share": f"{_percent(value)} of values in categories that the reference does not have",
-        "out_of_range_share": f"{_percent(value)} of values outside the reference's range",
-    }.get(metric.metric)
-    if shown is not None:
-        return shown + ("" if limit is None else f", limit {_percent(limit)}")
-    return f"{metric.metric} {number(value)}" + ("" if limit is None else f", limit {number(limit)}")
+    text, unit = _WORDS.get(metric.metric, (f"{metric.metric} {{value}}", 1))
+    if _is_p_value(metric):
+        text = "p-value of drift {value}"
+    value, usual = unit * metric.value, number(unit * (metric.reference_value or 0.0))
+    if threshold is None:
+        return text.format(value=number(value), usual=usual)
+    shown = text.format(value=distinct(value, unit * threshold), usual=usual)
+    return f"{shown}, limit {number(unit * threshold)}{' %' if unit == 100 else ''}"
 
 
 def _weight(importance: float | None) -> str:
@@ -225,7 +225,3 @@ def _weight(importance: float | None) -> str:
         return ""
     share = "less than 1 %" if importance < 0.01 else f"{100 * importance:.0f} %"
     return f", carries {share} of the model's importance"
-
-
-def _percent(share: float) -> str:
-    return f"{number(100 * share)} %"

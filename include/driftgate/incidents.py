@@ -7,7 +7,9 @@ gone. A window of the past (a backfill) opens nothing when a later window has al
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 from driftgate.causes import gate_causes, likely_causes
 from driftgate.config.models import Rule, performance_metrics
@@ -24,16 +26,15 @@ def gate_stopped(context: Context, result: GateResult) -> Incident | None:
     if context.store.passed_after(result.monitor, result.window):
         _say_past(result.monitor, result.window)
         return None
-    incident = context.incidents.open(
+    return context.incidents.open(
         result.monitor,
         Cause.GATE,
         result.window,
         "; ".join(map(str, result.failed[:10])),
         severity=Severity.CRITICAL,
         likely_causes=gate_causes(result),
+        also=partial(enqueue_opened, context),
     )
-    enqueue_opened(context, incident)
-    return incident
 
 
 def gate_passed(context: Context, window: Window) -> None:
@@ -53,17 +54,16 @@ def judged(context: Context, decision: Decision, measures: Measures) -> Incident
         return None
     broken = [outcome for outcome in evaluate(config.decision.rules, measures) if outcome.is_broken]
     critical = any(_severity(context, outcome.rule) is Severity.CRITICAL for outcome in broken)
-    incident = context.incidents.open(
+    return context.incidents.open(
         config.id,
         Cause.POLICY,
         decision.window,
         "; ".join(outcome.sentence for outcome in broken),
         severity=Severity.CRITICAL if critical else Severity.WARNING,
         model_version=decision.model_version,
-        likely_causes=likely_causes(config, measures, None),
+        likely_causes=likely_causes(config, measures, _importance(context, decision.model_version)),
+        also=partial(enqueue_opened, context),
     )
-    enqueue_opened(context, incident)
-    return incident
 
 
 def task_failed(context: Context, cause: Cause, window: Window, detail: str) -> Incident | None:
@@ -73,9 +73,9 @@ def task_failed(context: Context, cause: Cause, window: Window, detail: str) -> 
     """
     if window.end > datetime.now(UTC):
         return None
-    incident = context.incidents.open(context.config.id, cause, window, detail, severity=Severity.WARNING)
-    enqueue_opened(context, incident)
-    return incident
+    return context.incidents.open(
+        context.config.id, cause, window, detail, severity=Severity.WARNING, also=partial(enqueue_opened, context)
+    )
 
 
 def task_succeeded(context: Context, cause: Cause, window: Window) -> None:
@@ -89,10 +89,15 @@ def _severity(context: Context, rule: Rule) -> Severity:
     return Severity.CRITICAL if rule.metric in performance_metrics(context.config.task) else Severity.WARNING
 
 
+def _importance(context: Context, model_version: str) -> Mapping[str, float] | None:
+    from driftgate.serve.references import load_importance
+
+    return load_importance(context.config, context.settings, model_version)
+
+
 def _resolve(context: Context, causes: tuple[Cause, ...], window: Window) -> None:
-    for incident in context.incidents.resolve(context.config.id, causes, window):
+    for incident in context.incidents.resolve(context.config.id, causes, window, also=partial(enqueue_resolved, context)):
         log.info("%s: the incident %r, open since %s, is over with %s", incident.monitor, incident.cause, incident.opened, window)
-        enqueue_resolved(context, incident)
 
 
 def _say_past(monitor: str, window: Window) -> None:

@@ -106,5 +106,6 @@ def _features(config: MonitorConfig, estimator: Any, frame: pd.DataFrame) -> pd.
         )
     features = frame[names].copy()
     numbers = features.select_dtypes("number").columns
-    features[numbers] = features[numbers].replace([np.inf, -np.inf], np.nan)
+    if np.isinf(features[numbers].to_numpy(dtype="float64", na_value=np.nan)).any():  # rare, and slow to replace in wide frames
+        features[numbers] = features[numbers].replace([np.inf, -np.inf], np.nan)
     return features

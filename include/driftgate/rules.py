@@ -98,6 +98,16 @@ def number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+def distinct(value: float, limit: float) -> str:
+    """Write a value so that it does not look like the limit when it is not."""
+    text = number(value)
+    for digits in range(4, 17):
+        if value == limit or text != number(limit):
+            return text
+        text = f"{value:.{digits}g}"
+    return text
+
+
 def _evaluate(rule: Rule, measures: Measures) -> RuleOutcome:
     name = f"{rule.metric} of {rule.column}" if rule.column else rule.metric
     metric = measures.find(rule.metric, rule.column)
@@ -107,7 +117,7 @@ def _evaluate(rule: Rule, measures: Measures) -> RuleOutcome:
     is_broken = limit.is_broken_by(metric.value)
     relation = f"is {'' if is_broken else 'not '}{limit.direction.value}"
     margin = "" if is_broken else f", margin {number(limit.margin(metric.value))}"
-    return RuleOutcome(rule, is_broken, True, f"{name} {_distinct(metric.value, limit.value)} {relation} {limit.text}{margin}")
+    return RuleOutcome(rule, is_broken, True, f"{name} {distinct(metric.value, limit.value)} {relation} {limit.text}{margin}")
 
 
 def _obstacle(metric: Metric | None) -> str:
@@ -121,13 +131,3 @@ def _obstacle(metric: Metric | None) -> str:
     if metric.reference_value is None:
         return f"has no reference value to compare {number(metric.value)} with"
     return f"has the negative reference value {number(metric.reference_value)}, of which no factor makes sense (use above or below)"
-
-
-def _distinct(value: float, limit: float) -> str:
-    """Write a value so that it does not look like the limit when it is not."""
-    text = number(value)
-    for digits in range(4, 17):
-        if value == limit or text != number(limit):
-            return text
-        text = f"{value:.{digits}g}"
-    return text

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from driftgate.config.kpis import KpiConfig, check_kpis, check_rule, column_kinds
 from driftgate.config.section import Section
 from driftgate.config.sources import Source
 from driftgate.config.types import CallablePath, Cron, Duration, Tag
@@ -298,6 +299,7 @@ class MonitorConfig(Section):
     measures: MeasuresConfig = MeasuresConfig()
     decision: DecisionConfig = DecisionConfig()
     retrain: RetrainConfig = RetrainConfig()
+    kpis: list[KpiConfig] = Field(default_factory=list)
     sinks: SinksConfig = SinksConfig()
     notifications: NotificationsConfig = NotificationsConfig()
 
@@ -306,6 +308,14 @@ class MonitorConfig(Section):
     def _valid_id(cls, value: str) -> str:
         if not MONITOR_ID.match(value):
             raise ValueError("is not a monitor id; use lower-case letters, digits and _, starting with a letter")
+        return value
+
+    @field_validator("kpis")
+    @classmethod
+    def _fitting_kpis(cls, value: list[KpiConfig], info: ValidationInfo) -> list[KpiConfig]:
+        if "columns" in info.data and "task" in info.data:  # else they are reported already
+            names = (*DATASET_METRICS, *COLUMN_METRICS, *REGRESSION_METRICS, *CLASSIFICATION_METRICS)
+            check_kpis(value, column_kinds(info.data["columns"], info.data["task"]), names)
         return value
 
     @model_validator(mode="after")
@@ -327,8 +337,11 @@ class MonitorConfig(Section):
         return self
 
     def _check_rules(self) -> None:
-        known = (*DATASET_METRICS, *COLUMN_METRICS, *performance_metrics(self.task))
+        kpis = {kpi.name: kpi for kpi in self.kpis}
+        known = (*DATASET_METRICS, *COLUMN_METRICS, *performance_metrics(self.task), *kpis)
         for index, rule in enumerate(self.decision.rules):
+            if rule.metric in kpis:
+                check_rule(index, rule, kpis[rule.metric])
             if rule.metric not in known:
                 names = ", ".join(dict.fromkeys(known))
                 raise ValueError(f"decision.rules[{index}].metric {rule.metric!r} is unknown for task {self.task}; use one of {names}")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from driftgate.config.models import MonitorConfig
 from driftgate.measure.drift import column_drift, dataset_drift
+from driftgate.measure.kpis import kpi_metrics
 from driftgate.measure.performance import performance, performance_scores
 from driftgate.measure.quality import quality_metrics
 from driftgate.records import Measures, Metric, MetricVerdict, Window
@@ -59,6 +60,7 @@ def measure_batch(
     if reference_performance is None:
         reference_performance = performance_scores(config, reference)
     metrics += performance(config, current, reference_performance)
+    metrics += kpi_metrics(config, current, reference)
     judged = tuple(_stable(_judged(config, metric, len(current))) for metric in metrics)
     return Measures(config.id, window, model_version, len(current), judged)
 

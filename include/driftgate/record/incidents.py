@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, case, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from driftgate.record import rows, tables
@@ -13,6 +13,8 @@ from driftgate.record.connection import bound_waits, transaction
 from driftgate.records import Cause, Incident, LikelyCause, Severity, Window, to_dict
 
 TABLE = tables.incident
+Also = Callable[[Incident, Connection], object]
+"""Something to do about an incident in the transaction that writes it."""
 
 
 class IncidentStore:
@@ -31,11 +33,13 @@ class IncidentStore:
         severity: Severity = Severity.WARNING,
         model_version: str | None = None,
         likely_causes: Sequence[LikelyCause] = (),
+        also: Also | None = None,
     ) -> Incident:
         """Count a window towards the open incident of this cause, opening one if there is none.
 
         A window counts once, in whatever order windows come; one that belonged to an incident which was resolved by another window
         since does not open another. The severity only rises; detail, model version and likely causes are those of the latest window.
+        ``also`` is done in the same transaction, so that there is never one without the other.
         """
         with transaction(self.engine) as connection:
             settled = connection.execute(_settled(monitor, cause, window)).mappings().first()
@@ -52,10 +56,12 @@ class IncidentStore:
                 "model_version": model_version,
                 "likely_causes": rows.finite_json(to_dict(tuple(likely_causes))),
             }
-            row = connection.execute(_open(new, window)).mappings().one()
-        return rows.to_incident(row)
+            incident = rows.to_incident(connection.execute(_open(new, window)).mappings().one())
+            if also is not None:
+                also(incident, connection)
+        return incident
 
-    def resolve(self, monitor: str, causes: Collection[Cause], window: Window) -> list[Incident]:
+    def resolve(self, monitor: str, causes: Collection[Cause], window: Window, also: Also | None = None) -> list[Incident]:
         """Close the open incidents of these causes, because this window no longer shows them; return those that were closed.
 
         Only a window that is as late as the last one that showed the cause can say so: a backfill of older windows closes nothing.
@@ -68,7 +74,11 @@ class IncidentStore:
             .returning(TABLE)
         )
         with transaction(self.engine) as connection:
-            return [rows.to_incident(row) for row in connection.execute(statement).mappings().all()]
+            closed = [rows.to_incident(row) for row in connection.execute(statement).mappings().all()]
+            if also is not None:
+                for incident in closed:
+                    also(incident, connection)
+        return closed
 
     def acknowledge(self, incident_id: int, by: str) -> Incident | None:
         """Note that a person knows of an open incident; the first to say so stays noted. None if there is no such open incident."""

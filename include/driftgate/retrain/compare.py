@@ -15,7 +15,7 @@ from driftgate.errors import RetrainError, SchemaError
 from driftgate.predictions import predict
 from driftgate.records import Comparison
 from driftgate.retrain.bootstrap import MINIMUM_BLOCKS, Interval, blocks, paired_interval, single_rows
-from driftgate.retrain.scores import Outcome, make_outcome, scores, segment_scores
+from driftgate.retrain.scores import Outcome, comparison_metric, make_outcome, scores, segment_scores
 
 _DAY = timedelta(days=1)
 
@@ -87,9 +87,8 @@ def _score(config: MonitorConfig, rows: pd.DataFrame, estimator: Any) -> _Scored
 
 
 def _metric(config: MonitorConfig, challenger: _Scored) -> str:
-    """Name the metric of the comparison: the configured one, else mae, log_loss, or f1 without probabilities."""
-    default = "mae" if config.task == "regression" else "log_loss"
-    wanted = config.retrain.metric or (default if default in challenger.overall else "f1")
+    """Name the metric of the comparison, which the held-out rows must allow."""
+    wanted = comparison_metric(config, challenger.overall)
     if wanted not in challenger.overall:
         raise RetrainError(
             f"monitor {config.id}: retrain.metric {wanted} cannot be computed on the {len(challenger.outcome.target)} held-out rows "

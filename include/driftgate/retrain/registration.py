@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Self
@@ -19,9 +18,11 @@ import pandas as pd
 from driftgate.callables import resolve
 from driftgate.config.models import MonitorConfig
 from driftgate.errors import DriftgateError, RetrainError
+from driftgate.files import write_json
 from driftgate.mlflow_client import client, guarded, tracking
 from driftgate.predictions import Predictions, few_threads, positive_class, predict
 from driftgate.records import Window
+from driftgate.retrain.importance import feature_importance
 from driftgate.retrain.scores import make_outcome, scores
 from driftgate.retrain.training_set import TrainingSet
 from driftgate.sampling import thin
@@ -143,7 +144,8 @@ def _log_run(
     with tracking(uri), tempfile.TemporaryDirectory(prefix="driftgate-retrain-") as name:
         folder = Path(name)
         version_tags[HASH_TAG] = _write_reference(config, training_set, held_out, estimator, folder)
-        (folder / "performance.json").write_text(json.dumps(performance, indent=1) + "\n", encoding="utf-8")
+        write_json(folder / "performance.json", performance)
+        _write_importance(config, held_out, estimator, folder)
         experiment_id = _experiment(uri, f"driftgate/{config.id}/retraining")
         _delete_leftovers(uri, experiment_id, trigger_window)
         with mlflow.start_run(
@@ -219,6 +221,13 @@ def _with_predictions(config: MonitorConfig, rows: pd.DataFrame, predictions: Pr
     if config.task == "binary" and roles.prediction_proba and predictions.probabilities is not None and predictions.classes is not None:
         rows[roles.prediction_proba] = predictions.probabilities[:, positive_class(config, predictions.classes)]
     return rows
+
+
+def _write_importance(config: MonitorConfig, held_out: pd.DataFrame, estimator: Any, folder: Path) -> None:
+    """Write the importance of the features beside the reference, where it can be measured."""
+    found = feature_importance(config, held_out, estimator)
+    if found is not None:
+        write_json(folder / "importance.json", asdict(found))
 
 
 # --- the model --------------------------------------------------------------------------------------------------------

@@ -77,6 +77,12 @@ def scores(outcome: Outcome) -> dict[str, float]:
     return {name: float(value) for name, value in values.items() if math.isfinite(value)}
 
 
+def comparison_metric(config: MonitorConfig, found: Mapping[str, float]) -> str:
+    """Name what models are compared by: ``retrain.metric``, else mae, log_loss, or f1 where ``found`` has no log_loss."""
+    default = "mae" if config.task == "regression" else "log_loss"
+    return config.retrain.metric or (default if default in found else "f1")
+
+
 def segment_scores(frame: pd.DataFrame, columns: list[str], outcome: Outcome, minimum_rows: int) -> Mapping[str, Mapping[str, float]]:
     """Return the scores per ``column=value`` for values with enough rows; missing values are the segment ``(missing)``."""
     found = {}

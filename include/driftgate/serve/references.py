@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -21,8 +22,11 @@ from driftgate.settings import Settings
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+log = logging.getLogger(__name__)
+
 ROWS_ARTIFACT = "reference/reference.parquet"
 PERFORMANCE_ARTIFACT = "reference/performance.json"
+IMPORTANCE_ARTIFACT = "reference/importance.json"
 HASH_TAG = "driftgate.reference_sha256"
 """Tag of the model version: hash of the Parquet file."""
 
@@ -57,14 +61,64 @@ def reference_performance(config: MonitorConfig, settings: Settings, version: st
     return {str(name): float(value) for name, value in note["performance"].items()}
 
 
+def load_importance(config: MonitorConfig, settings: Settings, version: str | None) -> Mapping[str, float] | None:
+    """Return the share of the model's importance per feature, measured when the version was registered.
+
+    Kept in a local copy beside the reference, which is used without asking MLflow when it is of the same MLflow run as the copy of
+    the reference. None, with a line in the log, where it cannot be had (rows that bring their own predictions, a version that
+    was registered without it, MLflow down): what only ranks causes must never hold up an alarm.
+    """
+    if version is None or config.model.predictions == "source":
+        return None
+    folder = settings.references_dir / config.id
+    try:
+        return _kept_importance(folder, version) or _fetch_importance(config, settings, version)
+    except ModelNotFoundError as error:
+        log.info("monitor %s: version %s has no importance of features, causes are ranked without: %s", config.id, version, error)
+    except Exception as error:
+        log.warning("monitor %s: causes are ranked without the importance of features in version %s: %s", config.id, version, error)
+    return None
+
+
+def _kept_importance(folder: Path, version: str) -> dict[str, float] | None:
+    """Return the local copy if it is of the run that the reference beside it came from."""
+    try:
+        kept = json.loads(_importance_copy(folder, version).read_text(encoding="utf-8"))
+        note = json.loads(_copy(folder, version).note.read_text(encoding="utf-8"))
+        return _shares(kept) if kept["run_id"] == note["run_id"] else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _fetch_importance(config: MonitorConfig, settings: Settings, version: str) -> dict[str, float]:
+    uri = settings.require_mlflow()
+    known = Registry(uri).describe(config.model_name, version)
+    with tempfile.TemporaryDirectory(prefix="driftgate-importance-") as folder:
+        found = json.loads(_artifact(config, uri, known, IMPORTANCE_ARTIFACT, folder).read_text(encoding="utf-8"))
+    shares = _shares(found)
+    write_json(_importance_copy(settings.references_dir / config.id, version), {"run_id": known.run_id, "shares": shares})
+    return shares
+
+
+def _shares(content: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    return {str(name): float(share) for name, share in content["shares"].items()}
+
+
 def _fetch(config: MonitorConfig, settings: Settings, version: str) -> _Copy:
     uri = settings.require_mlflow()
     known = Registry(uri).describe(config.model_name, version)
-    folder = settings.references_dir / config.id
-    copy = _Copy(folder / f"v{version}.parquet", folder / f"v{version}.json")
+    copy = _copy(settings.references_dir / config.id, version)
     if not _is_current(copy, known):
         _download(config, uri, known, copy)
     return copy
+
+
+def _copy(folder: Path, version: str) -> _Copy:
+    return _Copy(folder / f"v{version}.parquet", folder / f"v{version}.json")
+
+
+def _importance_copy(folder: Path, version: str) -> Path:
+    return folder / f"v{version}.importance.json"
 
 
 def _is_current(copy: _Copy, known: ModelVersion) -> bool:

@@ -22,7 +22,8 @@ def measure(current: pd.DataFrame, reference: pd.DataFrame, config: MonitorConfi
 
 
 def test_every_family_is_there_and_every_address_only_once() -> None:
-    found = measure(make_frame(200, seed=1), make_frame(2000))
+    config = make_config(kpis=[{"name": "long_share", "expression": "share(duration > 15)"}])
+    found = measure(make_frame(200, seed=1), make_frame(2000), config)
     assert {item.family for item in found.metrics} == set(Family)
     addresses = [item.address for item in found.metrics]
     assert len(addresses) == len(set(addresses))

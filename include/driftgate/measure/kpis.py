@@ -1,0 +1,176 @@
+"""Business KPIs of a window: the expressions of the monitor file, worked out with pandas.
+
+What counts is what is known. A missing value, an infinity and a division by zero within a row make the row unknown for the part of
+the expression that they are in; comparisons with something unknown are neither true nor false, as in SQL. Aggregates leave unknown
+rows out: ``share(x > 5)`` is the share among the rows whose ``x`` is known. Where no row is known, or one number is divided by
+zero, there is no value; the metric's ``method`` then says why.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import operator
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from driftgate.columns import labels
+from driftgate.config.expressions import AGGREGATES, Apply, Column, Constant, Kind, Node, is_free_of_size, parse
+from driftgate.config.kpis import KpiConfig, column_kinds
+from driftgate.config.models import MonitorConfig
+from driftgate.records import Direction, Family, Metric, MetricVerdict
+
+log = logging.getLogger(__name__)
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul,
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "and": operator.and_, "or": operator.or_,
+}  # fmt: skip
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+
+
+class _NoValueError(Exception):
+    """There is no number, for the reason that the message gives."""
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows and what their columns hold."""
+
+    frame: pd.DataFrame
+    kinds: Mapping[str, Kind]
+
+    def column(self, name: str) -> pd.Series:
+        if name not in self.frame:
+            raise _NoValueError(f"the rows have no column {name!r}")
+        values = self.frame[name]
+        if self.kinds[name] is Kind.TEXTS:
+            return labels(values)
+        return values if self.kinds[name] is Kind.TIMES else values.astype("float64").replace([np.inf, -np.inf], np.nan)
+
+
+def kpi_metrics(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame) -> list[Metric]:
+    """Return one metric of family ``kpi`` per KPI of the monitor file, in its order.
+
+    Its reference value is that of the reference rows, where they have the columns and the value does not grow with the number of
+    rows. A KPI without a limit of its own has no threshold yet; a rule of the policy may give it one.
+    """
+    kinds = column_kinds(config.columns, config.task)
+    rows, usual_rows = _Rows(current, kinds), _Rows(reference, kinds)
+    return [_judged(config, kpi, _measured(config, kpi, rows, usual_rows), len(current)) for kpi in config.kpis]
+
+
+def _measured(config: MonitorConfig, kpi: KpiConfig, rows: _Rows, usual_rows: _Rows) -> Metric:
+    tree = parse(kpi.expression)
+    metric = Metric(Family.KPI, kpi.name, None, method=kpi.expression)
+    if is_free_of_size(tree):
+        with suppress(_NoValueError):
+            metric = replace(metric, reference_value=_value(tree, usual_rows))
+    try:
+        return replace(metric, value=_value(tree, rows))
+    except _NoValueError as reason:
+        log.info("monitor %s: KPI %s has no value: %s", config.id, kpi.name, reason)
+        return replace(metric, method=f"{kpi.expression} has no value: {reason}")
+
+
+def _judged(config: MonitorConfig, kpi: KpiConfig, metric: Metric, rows: int) -> Metric:
+    """Give the metric the limit of its KPI."""
+    limit = kpi.below if kpi.above is None else kpi.above
+    if limit is None:
+        return metric
+    direction = Direction.BELOW if kpi.above is None else Direction.ABOVE
+    verdict: MetricVerdict | None = None
+    if rows < config.measures.minimum_rows:
+        verdict = MetricVerdict.TOO_FEW_ROWS
+    elif metric.value is not None:
+        is_beyond = metric.value > limit if direction is Direction.ABOVE else metric.value < limit
+        verdict = MetricVerdict.ALARM if is_beyond else MetricVerdict.OK
+    return replace(metric, threshold=limit, direction=direction, verdict=verdict)
+
+
+# --- one number -------------------------------------------------------------------------------------------------------
+
+
+def _value(node: Node, rows: _Rows) -> float:
+    with np.errstate(all="ignore"):  # what comes of an overflow is judged below
+        value = float(_evaluate(node, rows))
+    if not math.isfinite(value):
+        raise _NoValueError("the result is too large")
+    return value
+
+
+def _evaluate(node: Node, rows: _Rows) -> Any:
+    """Return a float, a text, or a series of floats, texts or nullable booleans, as the checked tree says."""
+    if isinstance(node, Constant):
+        return node.value
+    if isinstance(node, Column):
+        return rows.column(node.name)
+    if node.function in AGGREGATES:
+        return _aggregate(node, rows)
+    return _apply(node, rows)
+
+
+def _aggregate(node: Apply, rows: _Rows) -> float:
+    if not node.arguments:
+        return float(len(rows.frame))
+    values = _evaluate(node.arguments[0], rows)
+    known = values.dropna()
+    if node.function == "count" and values.dtype != "boolean":
+        return float(len(known))
+    if known.empty:
+        raise _NoValueError(f"no row has a known value of {node.arguments[0].source}")
+    if node.function in ("count", "share"):
+        return float(known.sum() if node.function == "count" else known.mean())
+    if node.function == "quantile":
+        return float(known.quantile(_evaluate(node.arguments[1], rows)))
+    return float(getattr(known, node.function)())
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def _apply(node: Apply, rows: _Rows) -> Any:
+    if node.function == "missing":
+        return _missing(node, rows)
+    values = [_evaluate(argument, rows) for argument in node.arguments]
+    if node.function == "/":
+        return _divide(node, *values)
+    if node.function == "abs":
+        return abs(values[0])
+    if node.function == "not":
+        return ~values[0]
+    if node.function == "in":
+        return _known(values[0].isin(values[1:]), values[:1])
+    if node.function in _COMPARISONS:
+        return _known(_OPERATORS[node.function](*values), values)
+    return reduce(_OPERATORS[node.function], values)
+
+
+def _missing(node: Apply, rows: _Rows) -> pd.Series:
+    """Whether there is nothing; an infinity is something, as in the shares of missing values."""
+    argument = node.arguments[0]
+    values: pd.Series = _evaluate(argument, rows)
+    if isinstance(argument, Column):
+        values = rows.frame[argument.name]
+    return values.isna().astype("boolean")
+
+
+def _divide(node: Apply, dividend: Any, divisor: Any) -> Any:
+    if isinstance(divisor, pd.Series):
+        return dividend / divisor.where(divisor != 0)
+    if divisor == 0:
+        raise _NoValueError(f"{node.source} divides by zero")
+    return dividend / divisor
+
+
+def _known(answers: pd.Series, operands: list[Any]) -> pd.Series:
+    """Make answers unknown where an operand is."""
+    unknown = [operand.isna() for operand in operands if isinstance(operand, pd.Series)]
+    return answers.astype("boolean").mask(reduce(operator.or_, unknown))
