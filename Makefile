@@ -41,7 +41,7 @@ logs: $(STAMP) ## Show the last lines of every log of the stack
 
 .PHONY: test test-unit test-integration
 test: check test-unit test-integration ## Everything: checks, unit tests, then the real stack end to end
-test-unit: $(DEV_STAMP) ## Tests without the stack (minutes)
+test-unit: $(DEV_STAMP) servers ## Tests without the stack (minutes)
 	$(BIN)/python -m pytest -m "not integration and not browser"
 test-integration: $(DEV_STAMP) browser ## Real PostgreSQL, Airflow, MLflow and Chromium, end to end
 	$(BIN)/python -m pytest -m "integration or browser" tests/integration tests/browser
@@ -49,6 +49,10 @@ test-integration: $(DEV_STAMP) browser ## Real PostgreSQL, Airflow, MLflow and C
 .PHONY: browser
 browser: ## Make sure a Chromium is there (installs Debian's when run as root)
 	@bash include/tools/chromium.sh
+
+.PHONY: servers
+servers: ## Make sure the servers that exports are tested with are there (installs Debian's when run as root)
+	@bash include/tools/servers.sh || echo "Without them the tests of exports are skipped."
 
 .PHONY: check lint types layers format
 check: lint types layers ## Lint, types and the layering test
@@ -62,6 +66,10 @@ layers: $(DEV_STAMP) ## Who may import whom
 format: $(DEV_STAMP) ## Rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+.PHONY: dashboards
+dashboards: $(DEV_STAMP) ## Write Grafana's dashboards and alert rules anew (OPTIONS="--airflow-url URL --mlflow-url URL --output FOLDER")
+	$(BIN)/python -m driftgate_dashboards $(OPTIONS)
 
 .PHONY: lock
 lock: ## Pin requirements.txt and requirements-dev.txt anew (needs uv)

@@ -1,7 +1,8 @@
 """One Airflow DAG `monitor__<id>` per monitor file: ingest, gate, measure, record, decide.
 
     ingest -> gate -> measure -> log_mlflow -> render_report
-                              -> store_postgres -> decide -> trigger_retrain | alert | no_action
+                              -> store_postgres -> export_metrics
+                                                -> decide -> trigger_retrain | alert | no_action
 
 Description: a run takes one window of a monitor through every step; see each DAG's own documentation for triage notes and owner.
 """
@@ -10,14 +11,15 @@ from __future__ import annotations
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, XComArg
+from airflow.sdk import DAG, TriggerRule, XComArg
 
 from driftgate.config.models import LoadedMonitor
 from driftgate_airflow.dag_docs import monitor_docs
-from driftgate_airflow.dag_parts import EARLIEST, common_arguments, monitor_form, timetable
+from driftgate_airflow.dag_parts import EARLIEST, OPTIONAL, common_arguments, monitor_form, timetable
 from driftgate_airflow.monitors import monitors_for
 from driftgate_airflow.operators.alert import AlertOperator
 from driftgate_airflow.operators.decide import DECISION_KEY, DecideOperator
+from driftgate_airflow.operators.export_metrics import ExportMetricsOperator
 from driftgate_airflow.operators.gate_window import GateWindowOperator
 from driftgate_airflow.operators.ingest_window import WINDOW_KEY, IngestWindowOperator
 from driftgate_airflow.operators.log_mlflow import LogMlflowOperator
@@ -66,12 +68,19 @@ def build(monitor: LoadedMonitor) -> DAG:
             skip_when_already_exists=True,  # the same window never starts a second retraining
             fail_when_dag_is_paused=True,  # else the request would wait unseen
         )
-        alert = AlertOperator(task_id="alert", monitor_id=config.id, decision=XComArg(decide, key=DECISION_KEY))
+        alert = AlertOperator(task_id="alert", monitor_id=config.id, decision=XComArg(decide, key=DECISION_KEY), **OPTIONAL)
         no_action = EmptyOperator(task_id="no_action")
+        export = ExportMetricsOperator(
+            task_id="export_metrics", monitor_id=config.id, batch=ingest.output, measures=measure.output, **OPTIONAL
+        )
+        # A receiver that is down shows as a red task; the run is judged by its leaves, and this one is always well.
+        finish = EmptyOperator(task_id="finish", trigger_rule=TriggerRule.ALL_DONE)
 
         ingest >> gate >> measure >> [log_mlflow, store]
         log_mlflow >> render_report
-        store >> decide >> [trigger_retrain, alert, no_action]
+        store >> [decide, export]
+        decide >> [trigger_retrain, alert, no_action]
+        [alert, export] >> finish
     return dag
 
 

@@ -13,6 +13,7 @@ from driftgate.config.models import LoadedMonitor
 from driftgate_airflow.dag_docs import retrain_docs
 from driftgate_airflow.dag_parts import EARLIEST, common_arguments, retrain_form
 from driftgate_airflow.monitors import monitors_for
+from driftgate_airflow.notifiers.approval import ApprovalNotifier
 from driftgate_airflow.operators.approve_challenger import ApproveChallengerOperator
 from driftgate_airflow.operators.build_training_set import BuildTrainingSetOperator
 from driftgate_airflow.operators.compare_models import SUMMARY_KEY, CompareModelsOperator
@@ -63,6 +64,7 @@ def build(monitor: LoadedMonitor) -> DAG:
                 response_timeout=config.retrain.approval_timeout,
                 if_approved="promote",
                 if_rejected="keep_champion",
+                notifiers=[ApprovalNotifier(monitor_id=config.id)],
             )
             promote.response = keep_champion.response = approve.output
             route >> approve >> [promote, keep_champion]

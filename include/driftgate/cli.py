@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from driftgate import __version__
+from driftgate.cli_alarms import add_alarm_commands
 from driftgate.errors import ConfigError, DriftgateError
 from driftgate.settings import Settings, load
 
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="say what is being done")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_monitor_commands(commands)
+    add_alarm_commands(commands)
     _add_stack_commands(commands)
     return parser
 
@@ -77,7 +79,8 @@ def _add_monitor_commands(commands: argparse._SubParsersAction[argparse.Argument
 
 
 def _add_stack_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    up = commands.add_parser("up", help="start the embedded stack: PostgreSQL, MLflow, Airflow")
+    up = commands.add_parser("up", help="start the embedded stack: PostgreSQL, MLflow, Airflow, Evidently UI")
+    up.add_argument("--without-evidently", action="store_true", help="leave the Evidently UI out (DRIFTGATE_EVIDENTLY=off does too)")
     up.set_defaults(command=_up)
 
     down = commands.add_parser("down", help="stop the embedded stack; nothing is lost")
@@ -103,6 +106,7 @@ def _add_stack_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
 
 def _validate(arguments: argparse.Namespace, settings: Settings) -> int:
     from driftgate.config.loader import find_monitor, load_monitors, monitor_files
+    from driftgate.config.notifications import check
 
     if arguments.id:
         for monitor_id in arguments.id:
@@ -114,9 +118,12 @@ def _validate(arguments: argparse.Namespace, settings: Settings) -> int:
             print(f"WRONG {path}\n" + "\n".join(f"      {problem}" for problem in found.errors[path].problems))
         else:
             print(f"ok    {path}")
+    problems = check(settings.notifications_path)
+    if problems or settings.notifications_path.exists():
+        print(f"{'WRONG' if problems else 'ok   '} {settings.notifications_path}" + "".join(f"\n      {line}" for line in problems))
     if not found.monitors and not found.errors:
         raise ConfigError([f"{settings.monitors_dir}: holds no monitor file; copy _template.yaml to <id>.yaml and fill it in"])
-    return 1 if found.errors else 0
+    return 1 if found.errors or problems else 0
 
 
 def _run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -157,10 +164,10 @@ def _owner_uri(settings: Settings) -> str:
     return settings.require_database() if embedded is None else embedded.owner_uri
 
 
-def _up(_: argparse.Namespace, settings: Settings) -> int:
+def _up(arguments: argparse.Namespace, settings: Settings) -> int:
     from driftgate.stack.commands import render_status, up
 
-    print(render_status(up(settings)))
+    print(render_status(up(settings, evidently=False if arguments.without_evidently else None)))
     return 0
 
 

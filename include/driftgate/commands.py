@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import getpass
+import sys
+from typing import TYPE_CHECKING
 
 from driftgate.config.windows import label, window_at
 from driftgate.context import Context, open_context
+from driftgate.errors import DriftgateError
 from driftgate.records import Action, BatchStatus, Decision, GateVerdict, Measures, MetricVerdict, Retraining, Window
 from driftgate.retraining import Progress
 from driftgate.rules import number
 from driftgate.settings import Settings
+
+if TYPE_CHECKING:
+    from driftgate.pipeline import WindowOutcome
 
 
 def run_window_command(settings: Settings, monitor_id: str, start: str, end: str | None, reprocess: bool, retrain: bool) -> int:
@@ -19,6 +25,7 @@ def run_window_command(settings: Settings, monitor_id: str, start: str, end: str
     context = open_context(monitor_id, settings)
     window = window_at(context.config, start, end)
     outcome = run_window(context, window, reprocess=reprocess)
+    tell(context, outcome)
     print(f"{monitor_id} {label(context.config, window)}: {outcome.batch.status.value}, {outcome.batch.rows} rows")
     if outcome.gate is not None:
         print(f"gate      {outcome.gate.verdict.value} ({len(outcome.gate.failed)} of {outcome.gate.evaluated} expectations failed)")
@@ -32,6 +39,26 @@ def run_window_command(settings: Settings, monitor_id: str, start: str, end: str
     if outcome.decision.action is Action.RETRAIN:
         return _follow_up(context, window, retrain)
     return 0
+
+
+def tell(context: Context, outcome: WindowOutcome) -> None:
+    """Send what a window has to say to people and sinks; what does not arrive is kept, reported and tried again later."""
+    from driftgate import exporting, notifications
+
+    if outcome.measures is not None:
+        try:
+            exporting.export_window(context, outcome.batch.window, outcome.measures.model_version)
+        except DriftgateError as error:
+            print(f"export    {error}", file=sys.stderr)
+    else:
+        exporting.refresh_if_on(context)
+    try:
+        delivery = notifications.deliver_for(context)
+    except DriftgateError as error:
+        print(f"messages  {error}", file=sys.stderr)
+    else:
+        for problem in delivery.problems:
+            print(f"messages  {problem}", file=sys.stderr)
 
 
 def _print_alarms(measures: Measures) -> None:

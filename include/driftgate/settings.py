@@ -37,7 +37,7 @@ class Settings:
     """State folder: batches, references, Data Docs, databases, logs, secrets."""
     monitors_dir: Path
     gx_dir: Path
-    database_uri: str | None
+    database_uri: str | None = field(repr=False)
     mlflow_uri: str | None
     airflow_url: str | None
     mlflow_public_url: str | None = None
@@ -45,7 +45,7 @@ class Settings:
     grafana_url: str | None = None
     evidently_url: str | None = None
     """Address of the Evidently UI in a browser."""
-    prometheus_gateway: str | None = None
+    prometheus_gateway: str | None = field(default=None, repr=False)
     """Pushgateway, ``host:port`` or URL; None: nothing is exported to Prometheus."""
     influxdb: InfluxSettings | None = None
     """None: nothing is exported to InfluxDB."""

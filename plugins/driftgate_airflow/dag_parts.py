@@ -10,6 +10,7 @@ from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule
 
 from driftgate.config.types import format_duration
 from driftgate.config.windows import localise
+from driftgate_airflow.notifiers.failure import FailureNotifier
 from driftgate_airflow.timetables import MonitorTimetable
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 RETRIES = 3
 RETRY_DELAY = timedelta(seconds=20)
+OPTIONAL: dict[str, Any] = {"retries": 0, "on_failure_callback": None}
+"""Arguments of tasks on which nothing depends: they bound their own attempts, are tried again elsewhere, and open no incident."""
 EARLIEST = pendulum.datetime(2000, 1, 1)
 """Start of every DAG: early enough for any window, fixed so that it never moves. The schedule's own bounds are in the timetable."""
 
@@ -44,6 +47,7 @@ def common_arguments(monitor: LoadedMonitor, kind: str) -> dict[str, Any]:
             "retries": RETRIES,
             "retry_delay": RETRY_DELAY,
             "retry_policy": retry_policy(),
+            "on_failure_callback": [FailureNotifier(monitor_id=config.id)],
         },
     }
 

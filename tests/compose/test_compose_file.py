@@ -18,6 +18,11 @@ ONE_SHOT = {"airflow-init", "driftgate"}
 EXPECTED = {
     "postgres", "mlflow", "grafana", "adminer", "driftgate",
     "airflow-init", "airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer",
+    "pushgateway", "alertmanager", "prometheus", "influxdb",
+}  # fmt: skip
+PROFILES = {
+    "driftgate": ["cli"], "influxdb": ["influx"],
+    "pushgateway": ["prometheus"], "alertmanager": ["prometheus"], "prometheus": ["prometheus"],
 }  # fmt: skip
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?P<rest>[^}]*)\}")
 SECRET = re.compile(r"PASSWORD|SECRET|KEY|TOKEN")
@@ -44,6 +49,7 @@ def test_the_file_follows_the_compose_specification() -> None:
 
 def test_every_service_of_the_stack_is_there(services: dict[str, dict[str, Any]]) -> None:
     assert set(services) == EXPECTED
+    assert {name: service["profiles"] for name, service in services.items() if "profiles" in service} == PROFILES
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
@@ -62,7 +68,7 @@ def test_the_database_is_not_published_and_has_no_way_out(compose: dict[str, Any
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_images_are_pinned_to_an_exact_version(services: dict[str, dict[str, Any]], name: str) -> None:
-    assert re.fullmatch(r"[a-z/]+:\d+\.\d+(\.\d+)?(-[a-z]+)?", services[name]["image"]), services[name]["image"]
+    assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?", services[name]["image"]), services[name]["image"]
 
 
 def test_the_own_image_carries_the_version_of_the_package(services: dict[str, dict[str, Any]]) -> None:
@@ -155,14 +161,35 @@ def test_mounted_files_exist_and_are_read_only(services: dict[str, dict[str, Any
     for name, service in services.items():
         for mount in service.get("volumes", []):
             if mount.startswith("./"):
-                source, _, options = mount.split(":")
+                source, _, options = re.sub(r"\$\{\w+:-(\w+)\}", r"\1", mount).split(":")
                 assert options == "ro", f"{name}: {mount}"
                 assert (ROOT / source).exists(), f"{name}: {mount}"
 
 
 def test_ports_on_the_host_do_not_collide(services: dict[str, dict[str, Any]]) -> None:
     ports = [re.search(r":-(\d+)\}", port)[1] for service in services.values() for port in service.get("ports", [])]  # type: ignore[index]
-    assert len(ports) == len(set(ports)) == 4
+    assert len(ports) == len(set(ports)) == 8
+
+
+def test_optional_sinks_are_off_until_an_address_is_set(services: dict[str, dict[str, Any]]) -> None:
+    environment = services["airflow-scheduler"]["environment"]
+    assert (environment["PROMETHEUS_GATEWAY"], environment["INFLUXDB_URL"]) == ("${PROMETHEUS_GATEWAY:-}", "${INFLUXDB_URL:-}")
+
+
+def test_the_database_of_metrics_is_set_up_with_what_the_tasks_use(services: dict[str, dict[str, Any]]) -> None:
+    server, tasks = services["influxdb"]["environment"], services["airflow-scheduler"]["environment"]
+    assert server["DOCKER_INFLUXDB_INIT_ADMIN_TOKEN"] == tasks["INFLUXDB_TOKEN"]
+    assert server["DOCKER_INFLUXDB_INIT_ORG"] == tasks["INFLUXDB_ORG"]
+    assert server["DOCKER_INFLUXDB_INIT_BUCKET"] == tasks["INFLUXDB_BUCKET"]
+    assert "DOCKER_INFLUXDB_INIT_RETENTION" not in server  # past windows are written too
+
+
+def test_prometheus_finds_its_neighbours_by_the_names_of_the_services(services: dict[str, dict[str, Any]]) -> None:
+    text = (ROOT / "include" / "prometheus" / "prometheus.yml").read_text()
+    for name, port in (("pushgateway", 9091), ("alertmanager", 9093)):
+        assert f"{name}:{port}" in text
+        assert services[name]["ports"][0].endswith(f":{port}")
+        assert set(services[name]["networks"]) & set(services["prometheus"]["networks"])
 
 
 def test_docker_compose_refuses_to_start_without_secrets_and_accepts_generated_ones(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_every_dag_follows_the_policy(dags: list[Any]) -> None:
         assert dag.description
         for task in dag.tasks:
             assert task.owner in ("fleet", "tests")
-            assert task.retries == 3
+            assert task.retries == (0 if task.task_id in ("alert", "export_metrics") else 3)
             assert task.retry_policy is not None
 
 

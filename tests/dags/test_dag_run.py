@@ -18,7 +18,10 @@ SUITE = {
     "name": "trips",
     "expectations": [{"type": "expect_column_values_to_be_between", "kwargs": {"column": "distance", "min_value": 0, "max_value": 100}}],
 }
-STEPS = ("ingest", "gate", "measure", "log_mlflow", "render_report", "store_postgres", "decide", "alert", "no_action", "trigger_retrain")
+STEPS = (
+    *("ingest", "gate", "measure", "log_mlflow", "render_report", "store_postgres", "export_metrics", "decide"),
+    *("alert", "no_action", "trigger_retrain", "finish"),
+)
 
 
 # MLflow's model writer asks every imported module for names, Airflow's deprecated ones too.
@@ -97,14 +100,14 @@ def test_an_ordinary_day_ends_with_no_action(run_day: Run, store: Any) -> None:
 
 def test_a_day_without_rows_skips_the_rest(run_day: Run, store: Any) -> None:
     states = run_day(6, rows=0)
-    assert states == {step: "success" if step == "ingest" else "skipped" for step in STEPS}
+    assert states == {step: "success" if step in ("ingest", "finish") else "skipped" for step in STEPS}
     assert store.find_batch("trips", factories.make_window(6)).status is BatchStatus.NO_DATA
 
 
 def test_a_spoiled_day_stops_at_the_gate(run_day: Run, store: Any) -> None:
     states = run_day(7, shift=1000.0)
     assert states["gate"] == "failed"
-    assert {state for step, state in states.items() if step not in ("ingest", "gate")} == {"upstream_failed"}
+    assert {state for step, state in states.items() if step not in ("ingest", "gate", "finish")} == {"upstream_failed"}
     assert store.find_batch("trips", factories.make_window(7)).status is BatchStatus.QUARANTINED
 
 

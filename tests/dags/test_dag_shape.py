@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 
 MONITOR = {
-    "ingest": {"gate", "measure", "log_mlflow", "store_postgres", "render_report"},
+    "ingest": {"gate", "measure", "log_mlflow", "store_postgres", "render_report", "export_metrics"},
     "gate": {"measure", "log_mlflow"},
-    "measure": {"log_mlflow", "store_postgres", "decide"},
+    "measure": {"log_mlflow", "store_postgres", "decide", "export_metrics"},
     "log_mlflow": {"render_report"},
     "render_report": set(),
-    "store_postgres": {"decide"},
+    "store_postgres": {"decide", "export_metrics"},
     "decide": {"trigger_retrain", "alert", "no_action"},
     "trigger_retrain": set(),
-    "alert": set(),
+    "alert": {"finish"},
     "no_action": set(),
+    "export_metrics": {"finish"},
+    "finish": set(),
 }
 RETRAIN_HUMAN = {
     "build_training_set": {"train_challenger", "compare"},

@@ -13,7 +13,8 @@ import yaml
 
 import factories
 from driftgate.errors import ServiceError, SettingsError, SourceError
-from driftgate.records import Action, Batch, BatchStatus, Comparison, Decision, Retraining, RetrainVerdict, Window, to_dict
+from driftgate.record.incidents import IncidentStore
+from driftgate.records import Action, Batch, BatchStatus, Cause, Comparison, Decision, Retraining, RetrainVerdict, Window, to_dict
 from driftgate_airflow.operators.alert import AlertOperator
 from driftgate_airflow.operators.approve_challenger import NOBODY, ApproveChallengerOperator
 from driftgate_airflow.operators.build_training_set import BuildTrainingSetOperator
@@ -120,10 +121,10 @@ def test_one_window_goes_through_the_steps(run_context: Callable[..., Any], stor
     written = step(StorePostgresOperator, context, batch=batch, measures=measures)
     assert written == measures["metrics"] > 10
     decide = DecideOperator(task_id="decide", monitor_id="trips", measures=measures)
-    assert decide.choose_branch(context) == "no_action"
+    assert decide.choose_branch(context) == ["no_action"]
     assert Decision.from_dict(context["ti"].pushed["decision"]).action is Action.NO_ACTION
     report = step(RenderReportOperator, context, batch=batch, mlflow_run=run)
-    assert report["address"] == f"/driftgate/reports/monitor__trips/{factories.make_window(7).key}/evidently.html"
+    assert report["address"] == f"/plugin/driftgate/driftgate/reports/monitor__trips/{factories.make_window(7).key}/evidently.html"
     stored = store.find_batch("trips", factories.make_window(7))
     assert (stored.status, stored.dag_run) == (BatchStatus.MEASURED, "manual__1")
 
@@ -209,9 +210,10 @@ def test_the_worse_model_is_an_alert_and_an_incident(run_context: Callable[..., 
     assert measures["alarms"] >= 1
     assert any("mae" in name for name in measures["first_alarms"])
     step(StorePostgresOperator, context, batch=batch, measures=measures)
-    assert DecideOperator(task_id="decide", monitor_id="trips", measures=measures).choose_branch(context) == "alert"
-    incident = step(AlertOperator, context, decision=context["ti"].pushed["decision"])
-    assert (incident["monitor"], incident["count"]) == ("trips", 1)
+    assert DecideOperator(task_id="decide", monitor_id="trips", measures=measures).choose_branch(context) == ["alert"]
+    (incident,) = IncidentStore(store.engine).list("trips")
+    assert (incident.cause, incident.count) == (Cause.POLICY, 1)
+    assert step(AlertOperator, context, decision=context["ti"].pushed["decision"]) == "nothing was due", "no channel is configured"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "include" / "driftgate"
-STEPS = {"ingest", "gate", "measure", "record", "decide", "retrain", "serve", "report"}
+STEPS = {"ingest", "gate", "measure", "record", "decide", "retrain", "serve", "report", "export", "notify", "stack"}
 HEAVY = {"pandas", "numpy", "evidently", "great_expectations", "mlflow", "sklearn", "scipy", "pyarrow", "sqlalchemy", "alembic"}
 LIGHT_MODULES = (
     "cli.py",
@@ -21,12 +21,18 @@ LIGHT_MODULES = (
     "pipeline.py",
     "retraining.py",
     "references.py",
+    "incidents.py",
+    "notifications.py",
+    "exporting.py",
+    "attention.py",
+    "cli_alarms.py",
     "config",
 )
 OWNERS = {
     "great_expectations": {"gate"},
     "evidently": {"measure", "report"},
     "mlflow": {"record", "retrain", "serve", "mlflow_client.py"},
+    "prometheus_client": {"export"},
 }
 
 

@@ -32,6 +32,8 @@ TAG_WINDOW = "driftgate.window"
 TAG_FINGERPRINT = "driftgate.fingerprint"
 TAG_DAG_RUN = "driftgate.dag_run"
 
+_CLASSIC_VIEW = "machine_learning"
+"""MLflow opens a run among its tools for language models unless the address names this view."""
 _METRICS_PER_CALL = 900
 _RUNS_PER_WINDOW = 1000
 _FINISHED = RunStatus.to_string(RunStatus.FINISHED)
@@ -119,7 +121,8 @@ def run_link(tracking_uri: str, run_id: str, public_url: str | None = None) -> s
         return f"runs:/{run_id}"
     with _connected(tracking_uri) as client:
         experiment = client.get_run(run_id).info.experiment_id
-    return f"{(public_url or safe_address(tracking_uri)).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}"
+    server = (public_url or safe_address(tracking_uri)).rstrip("/")
+    return f"{server}/#/experiments/{experiment}/runs/{run_id}?workflowType={_CLASSIC_VIEW}"
 
 
 @contextmanager

@@ -185,9 +185,10 @@ class RecordStore:
         query = select(table).where(table.c.monitor == monitor)
         return query.order_by(table.c.trigger_window_start.desc(), table.c.trigger_window_end.desc())
 
-    def save_report(self, monitor: str, window: Window, kind: str, address: str) -> None:
-        """Record where a report of one kind about one window lies."""
-        self._write(_upsert(tables.report), {"monitor": monitor, **rows.window_columns(window), "kind": kind, "address": address})
+    def save_report(self, monitor: str, window: Window, kind: str, address: str, seconds: float | None = None) -> None:
+        """Record where a report of one kind about one window lies, and how long drawing it took."""
+        row = {"monitor": monitor, **rows.window_columns(window), "kind": kind, "address": address, "seconds": seconds}
+        self._write(_upsert(tables.report), row)
 
     # --- locks and connections ---------------------------------------------------------------------------------------
 

@@ -245,6 +245,7 @@ report = Table(
     _moment("window_end"),
     _text("kind"),
     _text("address"),
+    Column("seconds", Double, nullable=True, comment="How long drawing took."),
     *_bookkeeping(),
     PrimaryKeyConstraint("monitor", "window_start", "window_end", "kind"),
 )

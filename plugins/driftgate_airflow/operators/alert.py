@@ -1,10 +1,11 @@
-"""Operator: open an incident, or note in the open one that this window shows it too."""
+"""Operator: tell people about the monitor's incident."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from driftgate_airflow.links import WINDOW_LINKS, push_window_links
 from driftgate_airflow.operators.base import DriftgateOperator
 
 if TYPE_CHECKING:
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class AlertOperator(DriftgateOperator):
-    """Record the incident behind an alert.
+    """Send the messages about the monitor that are due.
+
+    The incident and its messages were recorded with the decision. A receiver that does not take a message makes the task fail, so that it
+    is seen; the message is kept and tried again by `driftgate__notify`.
 
     Parameters
     ----------
@@ -21,16 +25,25 @@ class AlertOperator(DriftgateOperator):
     """
 
     template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "decision")
+    operator_extra_links = WINDOW_LINKS
 
     def __init__(self, *, decision: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.decision = decision
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        from driftgate import pipeline
-        from driftgate.records import Decision, to_dict
+    def execute(self, context: Context) -> str:
+        from driftgate import notifications
+        from driftgate.errors import ServiceError
+        from driftgate.records import Window
 
-        incident = pipeline.alert(self.open_context(), Decision.from_dict(self.decision))
-        self.log.warning("%s: %s (seen in %d windows since %s)", incident.monitor, incident.detail, incident.count, incident.opened)
-        result: dict[str, Any] = to_dict(incident)
-        return result
+        monitor = self.open_context()
+        push_window_links(context, monitor, Window.from_dict(self.decision["window"]))
+        self.log.warning("%s: %s", self.monitor_id, "; ".join(self.decision["reasons"]))
+        delivery = notifications.deliver_for(monitor)
+        self.log.info("Messages: %s", delivery)
+        if not delivery.is_clean:
+            raise ServiceError(
+                f"monitor {self.monitor_id}: messages did not arrive; they are kept and tried again by the DAG driftgate__notify:\n"
+                + "\n".join(f"  - {problem}" for problem in delivery.problems)
+            )
+        return str(delivery)

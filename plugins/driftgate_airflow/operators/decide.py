@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseBranchOperator
 
+from driftgate_airflow.links import WINDOW_LINKS, push_window_links
 from driftgate_airflow.operators.base import DriftgateOperator
 
 if TYPE_CHECKING:
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
 DECISION_KEY = "decision"
 """XCom key of the decision with its reasons; the operator's own result is the branch that was taken."""
+ALERT_TASK = "alert"
 
 
 class DecideOperator(DriftgateOperator, BaseBranchOperator):
-    """Apply the monitor's policy; the decision is also the id of the task that follows.
+    """Apply the monitor's policy; the decision is also the id of the task that follows. People hear of a retraining as of an alert.
 
     Parameters
     ----------
@@ -27,19 +29,22 @@ class DecideOperator(DriftgateOperator, BaseBranchOperator):
     """
 
     template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "measures")
+    operator_extra_links = WINDOW_LINKS
 
     def __init__(self, *, measures: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.measures = measures
 
-    def choose_branch(self, context: Context) -> str:
+    def choose_branch(self, context: Context) -> list[str]:
         from driftgate import pipeline
-        from driftgate.records import to_dict
+        from driftgate.records import Action, to_dict
 
-        decision = pipeline.decide(self.open_context(), pipeline.load_measures(Path(self.measures["path"])))
+        monitor = self.open_context()
+        decision = pipeline.decide(monitor, pipeline.load_measures(Path(self.measures["path"])))
+        push_window_links(context, monitor, decision.window)
         for reason in decision.reasons:
             self.log.info("For: %s", reason)
         for reason in decision.reasons_against:
             self.log.info("Against: %s", reason)
         context["ti"].xcom_push(key=DECISION_KEY, value=to_dict(decision))
-        return decision.action.value
+        return [decision.action.value, ALERT_TASK] if decision.action is Action.RETRAIN else [decision.action.value]

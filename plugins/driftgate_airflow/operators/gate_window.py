@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from driftgate_airflow.common import RETURN_VALUE
-from driftgate_airflow.links import DataDocsLink, absolute, data_docs_address
+from driftgate_airflow.links import WINDOW_LINKS, DataDocsLink, absolute, data_docs_address, push_window_links
 from driftgate_airflow.operators.base import DriftgateOperator
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class GateWindowOperator(DriftgateOperator):
     """
 
     template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "batch")
-    operator_extra_links = (DataDocsLink(),)
+    operator_extra_links = (DataDocsLink(), *WINDOW_LINKS)
 
     def __init__(self, *, batch: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -39,6 +39,7 @@ class GateWindowOperator(DriftgateOperator):
         result = pipeline.gate(monitor, Batch.from_dict(self.batch))
         page = data_docs_address(result.data_docs)
         context["ti"].xcom_push(key=DataDocsLink.key, value=page)
+        push_window_links(context, monitor, result.window)
         if result.verdict is GateVerdict.FAIL:
             context["ti"].xcom_push(key=RETURN_VALUE, value=to_dict(result))
             raise AirflowFailException(str(pipeline.gate_failure(monitor, result, absolute(page))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from driftgate_airflow.links import ReportLink, report_address
+from driftgate_airflow.links import MlflowRunLink, ReportLink, report_address
 from driftgate_airflow.operators.base import DriftgateOperator
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class RenderReportOperator(DriftgateOperator):
     """
 
     template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "batch", "mlflow_run")
-    operator_extra_links = (ReportLink(),)
+    operator_extra_links = (ReportLink(), MlflowRunLink())
 
     def __init__(self, *, batch: Mapping[str, Any], mlflow_run: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -40,4 +40,5 @@ class RenderReportOperator(DriftgateOperator):
         report = pipeline.render_report(monitor, batch, self.mlflow_run["run_id"])
         address = report_address(monitor.config.monitor_dag_id, batch.window.key)
         context["ti"].xcom_push(key=ReportLink.key, value=address)
+        context["ti"].xcom_push(key=MlflowRunLink.key, value=self.mlflow_run.get("address"))
         return {"html": str(report.html), "json": str(report.json), "address": address}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from driftgate_airflow.links import WINDOW_LINKS, push_window_links
 from driftgate_airflow.operators.base import DriftgateOperator
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class StorePostgresOperator(DriftgateOperator):
     """
 
     template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "batch", "measures")
+    operator_extra_links = WINDOW_LINKS
 
     def __init__(self, *, batch: Mapping[str, Any], measures: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -32,7 +34,9 @@ class StorePostgresOperator(DriftgateOperator):
         from driftgate import pipeline
         from driftgate.records import Batch
 
+        monitor = self.open_context()
         measures = pipeline.load_measures(Path(self.measures["path"]))
-        pipeline.store(self.open_context(), Batch.from_dict(self.batch), measures)
+        pipeline.store(monitor, Batch.from_dict(self.batch), measures)
+        push_window_links(context, monitor, measures.window)
         self.log.info("%d metrics of model version %s written", len(measures.metrics), measures.model_version)
         return len(measures.metrics)

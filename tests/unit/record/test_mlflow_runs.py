@@ -167,6 +167,10 @@ def test_names_are_readable_valid_and_never_shared() -> None:
         Metric(Family.DATA_DRIFT, "drift_score", 1, "../x"),
         Metric(Family.DATA_DRIFT, "drift_score", 1, "größe"),
         Metric(Family.DATA_DRIFT, "drift_score", 1, "x" * 300),
+        Metric(Family.PERFORMANCE, "mae", 1, segment="dest=a/b: (ö) %"),
+        Metric(Family.PERFORMANCE, "mae", 1, segment="dest=a\\b: (ö) %"),
+        Metric(Family.PERFORMANCE, "mae", 1, segment="dest=.."),
+        Metric(Family.PERFORMANCE, "mae", 1, segment="dest="),
     ]
     names = metric_names(metrics)
     values = list(names.values())

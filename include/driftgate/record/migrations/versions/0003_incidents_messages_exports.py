@@ -64,13 +64,20 @@ CREATE INDEX export_failed_idx ON driftgate.export (sink, monitor) WHERE state =
 """
 
 
+REPORT = """
+ALTER TABLE driftgate.report ADD COLUMN seconds double precision;
+COMMENT ON COLUMN driftgate.report.seconds IS 'How long drawing took.'
+"""
+
+
 def upgrade() -> None:
-    for statement in (INCIDENT, MESSAGE, EXPORT):
+    for statement in (INCIDENT, MESSAGE, EXPORT, REPORT):
         op.execute(statement)
 
 
 def downgrade() -> None:
     op.execute("DROP TABLE driftgate.message, driftgate.export")
+    op.execute("ALTER TABLE driftgate.report DROP COLUMN seconds")
     op.execute("ALTER TABLE driftgate.incident DROP CONSTRAINT incident_severity_check")
     for column in ("severity", "model_version", "likely_causes", "acknowledged_by", "resolved_window_start", "resolved_window_end"):
         op.execute(f"ALTER TABLE driftgate.incident DROP COLUMN {column}")
