@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "include" / "driftgate"
-STEPS = {"ingest", "gate", "measure", "record", "decide", "retrain", "serve", "report", "export", "notify", "stack"}
+STEPS = {"ingest", "gate", "measure", "record", "decide", "retrain", "serve", "report", "export", "notify"}
 HEAVY = {"pandas", "numpy", "evidently", "great_expectations", "mlflow", "sklearn", "scipy", "pyarrow", "sqlalchemy", "alembic"}
 LIGHT_MODULES = (
     "cli.py",
