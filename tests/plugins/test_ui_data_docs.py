@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from driftgate.settings import Settings
+from driftgate.gate.checkpoint import run_gate
+from driftgate.settings import Settings, load
 from driftgate_airflow.ui.assets import VENDOR_DIR, VENDORED, localise
+from factories import make_config, make_frame, make_window
 
 LOADS = re.compile(r"""(?:<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=["']|url\(["']?)((?:https?:)?//[^"')\s]+)""")
 WINDOW = "20240101T000000Z-20240102T000000Z"
@@ -21,27 +24,17 @@ WINDOW = "20240101T000000Z-20240102T000000Z"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real Data Docs site with one failed validation."""
-    import great_expectations as gx
-    import pandas as pd
-
     home = tmp_path_factory.mktemp("home")
-    root = home / "gx" / "data_docs"
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(root)}
-    index = {"class_name": "DefaultSiteIndexBuilder"}
-    context.add_data_docs_site("site", {"class_name": "SiteBuilder", "site_index_builder": index, "store_backend": backend})
-    batch = context.data_sources.add_pandas("p").add_dataframe_asset("a").add_batch_definition_whole_dataframe("b")
-    kind = gx.expectations
-    suite = context.suites.add(
-        gx.ExpectationSuite(
-            "suite", expectations=[kind.ExpectColumnValuesToNotBeNull(column="a"), kind.ExpectTableRowCountToEqual(value=3)]
-        )
-    )
-    definition = context.validation_definitions.add(gx.ValidationDefinition(name="v", data=batch, suite=suite))
-    definition.run(batch_parameters={"dataframe": pd.DataFrame({"a": [1, 2, None]})})
-    context.build_data_docs()
-    return root
+    suites = home / "suites" / "expectations"
+    suites.mkdir(parents=True)
+    expectations = [
+        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "vendor"}},
+        {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 3}},
+    ]
+    (suites / "suite.json").write_text(json.dumps({"expectations": expectations}))
+    settings = replace(load({"DRIFTGATE_HOME": str(home)}), gx_dir=suites.parent)
+    run_gate(make_config(gate={"suite": "suite"}), make_window(), make_frame(3).assign(vendor=["a", "b", None]), settings)
+    return settings.data_docs_dir
 
 
 @pytest.fixture
@@ -118,7 +111,7 @@ def test_a_link_out_of_the_site_is_refused(pages: Any, site: Path) -> None:
 
 def test_generated_pages_load_nothing_from_the_internet(pages: Any, site: Path) -> None:
     texts = [page for page in site.rglob("*") if page.suffix in (".html", ".css") and not page.is_symlink()]
-    assert len(texts) >= 4
+    assert {page.relative_to(site).parts[0] for page in texts} >= {"index.html", "validations", "expectations", "results"}
     for page in texts:
         path = page.relative_to(site).as_posix()
         answer = pages.get(f"/driftgate/data-docs/{path}", headers=login("viewer"))
@@ -176,6 +169,13 @@ def test_vendored_files_exist_and_stay_small() -> None:
     for address, file in VENDORED.items():
         assert (VENDOR_DIR / file).is_file(), address
     assert max(path.stat().st_size for path in VENDOR_DIR.rglob("*") if path.is_file()) < 2 * 1024 * 1024
+
+
+def test_pages_follow_the_theme_of_airflow(pages: Any, site: Path) -> None:
+    for path in ("index.html", "results/trips/2024-01.html", validation_page(site), "expectations/suite.html"):
+        text = pages.get(f"/driftgate/data-docs/{path}", headers=login("viewer")).text
+        assert text.count("prefers-color-scheme:\\s*(\\w+)") == 1, path
+        assert text.index("bootstrap-prefers-dark.css") < text.index("prefers-color-scheme:\\s*") < text.index("</head>")
 
 
 def test_addresses_become_relative_to_the_page() -> None:

@@ -20,6 +20,7 @@ from driftgate.config.sources import Source
 from driftgate.config.types import CallablePath, Cron, Duration, Tag
 
 MONITOR_ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
+SUITE_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}$")
 Task = Literal["regression", "binary", "multiclass"]
 
 REGRESSION_METRICS = ("me", "mae", "rmse", "mape", "r2")
@@ -169,6 +170,13 @@ class GateConfig(Section):
     on_failure: Literal["fail", "warn"] = "fail"
     """`warn` lets every batch go on; expectations of severity `warning` or `info` never stop a batch."""
 
+    @field_validator("suite")
+    @classmethod
+    def _plain_name(cls, value: str | None) -> str | None:
+        if value is not None and not SUITE_NAME.match(value):
+            raise ValueError("is not a plain name; use letters, digits, '_', '-' and '.', as in the suite's file name without .json")
+        return value
+
 
 class ColumnMeasure(Section):
     """How one column's drift is measured, where the default does not fit."""
@@ -201,6 +209,8 @@ class MeasuresConfig(Section):
     """A column's missing share may exceed the reference's by this much."""
     minimum_rows: Annotated[int, Field(ge=1)] = 30
     """With fewer rows every verdict is too_few_rows."""
+    minimum_segment_rows: Annotated[int, Field(ge=1)] = 50
+    """Performance is split by ``columns.segments`` where a value has this many rows with label and prediction."""
     columns: Mapping[str, ColumnMeasure] = Field(default_factory=dict)
 
     @field_validator("method_numerical", "method_categorical")

@@ -12,9 +12,9 @@ from driftgate.errors import GateError
 from driftgate.files import write_json
 from driftgate.gate.context import open_context
 from driftgate.gate.data_docs import update_site
-from driftgate.gate.details import failed_expectations
-from driftgate.gate.suites import load_others, load_suite
-from driftgate.records import FailedExpectation, GateResult, GateVerdict, Window
+from driftgate.gate.details import failed_expectations, judge
+from driftgate.gate.suites import load_suite
+from driftgate.records import GateResult, GateVerdict, Window
 from driftgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run_gate(config: MonitorConfig, window: Window, frame: pd.DataFrame, setting
     Parameters
     ----------
     build_docs
-        Also write the Data Docs page of this window and the index.
+        Also write the Data Docs page of this window and the index. The work does not grow with the windows that are there.
 
     Raises
     ------
@@ -49,13 +49,13 @@ def run_gate(config: MonitorConfig, window: Window, frame: pd.DataFrame, setting
     result = _validate(context, config, window, frame, settings, where)
     outcome = next(iter(result.run_results.values())).to_json_dict()
     failed = failed_expectations(outcome)
-    page = update_site(context, result, settings, where) if build_docs else None
+    page = update_site(context, _stored(result, settings), config, settings, where) if build_docs else None
     path = _write(outcome, settings.window_dir(config.id, window.key) / RESULT_FILE, where)
     return GateResult(
         monitor=config.id,
         window=window,
         suite=config.gate.suite,
-        verdict=_verdict(failed, config),
+        verdict=judge(failed, config.gate.on_failure),
         evaluated=len(outcome["results"]),
         failed=failed,
         data_docs=page,
@@ -72,8 +72,6 @@ def _validate(
 
     name = str(config.gate.suite)
     suite = context.suites.add(load_suite(name, settings, where))
-    for other in load_others(name, settings):
-        context.suites.add(other)
     asset = context.data_sources.add_pandas(config.id).add_dataframe_asset("batch")
     definition = context.validation_definitions.add(
         ValidationDefinition(name=config.id, data=asset.add_batch_definition_whole_dataframe("window"), suite=suite)
@@ -86,11 +84,10 @@ def _validate(
         raise GateError(f"{where}: cannot write below {settings.validations_dir}: {error}; check free space and permissions") from error
 
 
-def _verdict(failed: tuple[FailedExpectation, ...], config: MonitorConfig) -> GateVerdict:
-    if not failed:
-        return GateVerdict.PASS
-    critical = any(item.severity == "critical" for item in failed)
-    return GateVerdict.FAIL if critical and config.gate.on_failure == "fail" else GateVerdict.WARN
+def _stored(result: CheckpointResult, settings: Settings) -> Path:
+    """Return the file in which the checkpoint stored its result."""
+    *folders, name = next(iter(result.run_results)).to_tuple()
+    return settings.validations_dir.joinpath(*folders, f"{name}.json")
 
 
 def _write(outcome: dict[str, Any], path: Path, where: str) -> Path:

@@ -1,4 +1,4 @@
-"""The Great Expectations context of one run: everything in memory, but validation results and Data Docs on disk."""
+"""The Great Expectations context of one run: everything in memory, but validation results on disk."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from driftgate.settings import Settings
 if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
 
-SITE = "local_site"
-"""Name of the Data Docs site, here and in great_expectations.yml."""
-
-INDEX_LIMIT = 400
-"""How many windows, the latest ones, the index lists. Each costs about 2 ms of every later run; older pages stay in the site."""
-
 
 def open_context(settings: Settings) -> AbstractDataContext:
-    """Open an ephemeral context, so that runs side by side never write tracked files. Nothing is sent anywhere."""
+    """Open an ephemeral context, so that runs side by side never write tracked files. Nothing is sent anywhere.
+
+    It knows no Data Docs site: the site builder of Great Expectations looks at every stored result for each page it writes.
+    """
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read by GX when it is imported
     import great_expectations as gx
     from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
@@ -27,7 +24,7 @@ def open_context(settings: Settings) -> AbstractDataContext:
         store_backend_defaults=InMemoryStoreBackendDefaults(),
         stores={**InMemoryStoreBackendDefaults().stores, "validation_results_store": _validations(settings)},
         validation_results_store_name="validation_results_store",
-        data_docs_sites={SITE: _site(settings)},
+        data_docs_sites={},
         analytics_enabled=False,
         progress_bars={"globally": False},
     )
@@ -38,13 +35,4 @@ def _validations(settings: Settings) -> dict[str, Any]:
     return {
         "class_name": "ValidationResultsStore",
         "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(settings.validations_dir)},
-    }
-
-
-def _site(settings: Settings) -> dict[str, Any]:
-    return {
-        "class_name": "SiteBuilder",
-        "show_how_to_buttons": False,
-        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(settings.data_docs_dir)},
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "validation_results_limit": INDEX_LIMIT},
     }

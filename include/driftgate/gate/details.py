@@ -1,11 +1,11 @@
-"""Failed expectations as sentences for people."""
+"""Failed expectations as sentences for people, and the verdict that follows from them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from driftgate.records import FailedExpectation
+from driftgate.records import FailedExpectation, GateVerdict
 
 _EXAMPLES = 3
 _LONGEST = 300
@@ -24,6 +24,14 @@ def failed_expectations(outcome: Mapping[str, Any]) -> tuple[FailedExpectation, 
     order = {"critical": 0, "warning": 1, "info": 2}
     failed = [_describe(item) for item in outcome["results"] if not item["success"]]
     return tuple(sorted(failed, key=lambda item: order.get(item.severity, 0)))
+
+
+def judge(failed: Sequence[FailedExpectation], on_failure: str) -> GateVerdict:
+    """Return the verdict: `fail` for a critical expectation that did not hold, unless ``gate.on_failure`` is `warn`."""
+    if not failed:
+        return GateVerdict.PASS
+    critical = any(item.severity == "critical" for item in failed)
+    return GateVerdict.FAIL if critical and on_failure == "fail" else GateVerdict.WARN
 
 
 def _describe(item: Mapping[str, Any]) -> FailedExpectation:

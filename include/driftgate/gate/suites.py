@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,6 @@ from driftgate.settings import Settings
 
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite
-
-logger = logging.getLogger(__name__)
 
 
 def suites_dir(settings: Settings) -> Path:
@@ -37,19 +34,6 @@ def load_suite(name: str, settings: Settings, where: str) -> ExpectationSuite:
     path = suites_dir(settings) / f"{name}.json"
     content = _read(path, settings, where)
     return _build(name, content, f"{where}: {path}")
-
-
-def load_others(name: str, settings: Settings) -> list[ExpectationSuite]:
-    """Read every other suite, so that the Data Docs index keeps listing them; broken ones are left out and logged."""
-    others = []
-    for other in suite_names(settings):
-        if other == name:
-            continue
-        try:
-            others.append(load_suite(other, settings, "data docs"))
-        except GateError as error:
-            logger.warning("left out of the data docs: %s", error)
-    return others
 
 
 def _read(path: Path, settings: Settings, where: str) -> dict[str, Any]:

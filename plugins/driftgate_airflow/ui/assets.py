@@ -50,6 +50,9 @@ _STYLE = """<style>
 footer { display: none; }
 @media (max-width: 575.98px) {
   .col-6 { flex: 0 0 100%; max-width: 100%; }
+  .container-fluid.pl-5 { padding-left: 1rem !important; padding-right: 1rem !important; }
+  .container-fluid > .row > .px-0, .ge-section.px-0 { padding-left: 15px !important; padding-right: 15px !important; }
+  .bootstrap-table .float-right, .bootstrap-table .float-left { float: none !important; }
 }
 @media (prefers-color-scheme: dark) {
   .navbar-brand a { background: #f8f9fa !important; border-radius: 4px; }
@@ -60,9 +63,46 @@ footer { display: none; }
 </style>
 """
 
+# Airflow lets people choose light or dark; the styles of these pages know only what the system prefers. So every rule for dark is
+# switched on or off after the class of Airflow's page around this one, or, without one, after the choice that Airflow keeps.
+_THEME = """<script>
+(function () {
+  const ruled = [];
+  function collect(rules) {
+    for (const rule of rules) {
+      const media = rule.media && rule.media.mediaText;
+      if (media && media.includes("prefers-color-scheme")) ruled.push([rule.media, media]);
+      else if (media && rule.cssRules) collect(rule.cssRules);
+    }
+  }
+  function outer() {
+    try { return parent !== window ? parent.document.documentElement : null; } catch (error) { return null; }
+  }
+  function chosen() {
+    const around = outer();
+    for (const name of ["dark", "light"]) if (around && around.classList.contains(name)) return name;
+    try { return localStorage.getItem("theme"); } catch (error) { return null; }
+  }
+  function apply() {
+    const theme = chosen(), fixed = theme === "dark" || theme === "light";
+    const holds = "(min-width: 0px)", never = "(max-width: 0px)";
+    for (const [list, text] of ruled) {
+      const wanted = fixed ? text.replace(/\\(prefers-color-scheme:\\s*(\\w+)\\)/g, (_, name) => name === theme ? holds : never) : text;
+      if (list.mediaText !== wanted) list.mediaText = wanted;
+    }
+    document.documentElement.style.colorScheme = fixed ? theme : "";
+  }
+  for (const sheet of document.styleSheets) try { collect(sheet.cssRules); } catch (error) { /* of another origin */ }
+  apply();
+  if (outer()) new MutationObserver(apply).observe(outer(), { attributes: true, attributeFilter: ["class"] });
+  addEventListener("storage", apply);
+})();
+</script>
+"""
+
 
 def localise(text: str, path: str) -> str:
-    """Replace the public addresses in a page or style sheet of the Data Docs site, and add a few styles to a page.
+    """Replace the public addresses in a page or style sheet of the Data Docs site; give a page a few styles and Airflow's theme.
 
     Parameters
     ----------
@@ -74,4 +114,4 @@ def localise(text: str, path: str) -> str:
     to_root = "../" * path.count("/")
     text = _PUBLIC.sub(lambda match: f"{to_root}../vendor/{VENDORED[match[0]]}", text)
     text = _LOGO.sub(f"{to_root}{_SITE_LOGO}", text)
-    return text.replace("</head>", f"{_STYLE}</head>", 1)
+    return text.replace("</head>", f"{_STYLE}{_THEME}</head>", 1)

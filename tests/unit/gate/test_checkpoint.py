@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,33 +9,8 @@ import pytest
 from driftgate.errors import GateError
 from driftgate.gate.checkpoint import run_gate
 from driftgate.records import GateResult, GateVerdict, to_dict
+from expectations import IN_SET, NOT_NULL, ROWS, expectation
 from factories import make_config, make_frame, make_window
-
-
-def expectation(kind, severity="critical", **kwargs):
-    return {"type": kind, "kwargs": kwargs, "severity": severity, "meta": {}}
-
-
-ROWS = expectation("expect_table_row_count_to_be_between", min_value=50, max_value=500)
-NOT_NULL = expectation("expect_column_values_to_not_be_null", column="vendor")
-IN_RANGE = expectation("expect_column_values_to_be_between", column="distance", min_value=0, max_value=100, mostly=0.98)
-IN_SET = expectation("expect_column_values_to_be_in_set", "warning", column="vendor", value_set=["a", "b", "c"])
-
-
-@pytest.fixture
-def gate_settings(settings, tmp_path):
-    (tmp_path / "gx" / "expectations").mkdir(parents=True)
-    return replace(settings, gx_dir=tmp_path / "gx")
-
-
-@pytest.fixture
-def suite(gate_settings):
-    def write(*expectations, name="trips"):
-        path = gate_settings.gx_dir / "expectations" / f"{name}.json"
-        path.write_text(json.dumps({"name": name, "expectations": list(expectations or (ROWS, NOT_NULL, IN_RANGE, IN_SET))}))
-        return path
-
-    return write
 
 
 def gate(frame, settings, *, window=None, docs=False, gate=None):
@@ -164,70 +137,9 @@ def test_the_result_is_kept_as_json_beside_the_batch(suite, gate_settings):
     assert content["statistics"]["evaluated_expectations"] == 4
 
 
-def pages(settings):
-    return sorted(path.relative_to(settings.data_docs_dir).as_posix() for path in (settings.data_docs_dir / "validations").rglob("*.html"))
-
-
-def test_the_window_has_a_page_and_the_index_lists_it(suite, gate_settings):
-    suite()
-    result = gate(make_frame(100), gate_settings, docs=True)
-    page = gate_settings.data_docs_dir / (result.data_docs or "")
-    assert "expect_column_values_to_be_between" in page.read_text() or "distance" in page.read_text()
-    assert result.data_docs in (gate_settings.data_docs_dir / "index.html").read_text()
-    assert (gate_settings.data_docs_dir / "expectations" / "trips.html").exists()
-
-
-def test_the_same_window_again_replaces_its_page_and_another_window_adds_one(suite, gate_settings):
-    suite()
-    first = gate(make_frame(10), gate_settings, docs=True)
-    second = gate(make_frame(100), gate_settings, docs=True)
-    assert first.data_docs == second.data_docs
-    assert pages(gate_settings) == [second.data_docs]
-    assert len(list(gate_settings.validations_dir.rglob("*.json"))) == 1
-    assert "Failed" not in (gate_settings.data_docs_dir / str(second.data_docs)).read_text().split("Status")[1][:200]
-    gate(make_frame(100, day=1), gate_settings, window=make_window(1), docs=True)
-    assert len(pages(gate_settings)) == 2
-
-
-def test_another_monitors_suite_page_stays_in_the_site(suite, gate_settings):
-    suite(name="other")
-    suite()
-    run_gate(make_config(id="other", gate={"suite": "other"}), make_window(), make_frame(100), gate_settings)
-    gate(make_frame(100), gate_settings, docs=True)
-    assert sorted(path.name for path in (gate_settings.data_docs_dir / "expectations").iterdir()) == ["other.html", "trips.html"]
-    assert len(pages(gate_settings)) == 2
-
-
-def test_a_broken_other_suite_does_not_disturb(suite, gate_settings, caplog):
-    suite(name="other").write_text("{")
-    suite()
-    assert gate(make_frame(100), gate_settings, docs=True).verdict is GateVerdict.PASS
-    assert "left out of the data docs" in caplog.text
-
-
-def test_without_docs_no_page_is_written(suite, gate_settings):
-    suite()
-    result = gate(make_frame(100), gate_settings)
-    assert result.data_docs is None
-    assert not (gate_settings.data_docs_dir / "index.html").exists()
-
-
 def test_the_suite_file_is_never_written(suite, gate_settings):
     path = suite()
     before = path.read_bytes(), path.stat().st_mtime_ns
     gate(make_frame(100), gate_settings, docs=True)
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     assert [item.name for item in gate_settings.gx_dir.rglob("*")] == ["expectations", "trips.json"]
-
-
-def _one_day(settings, day):
-    return gate(make_frame(100, day=day), settings, window=make_window(day), docs=True).data_docs
-
-
-def test_runs_side_by_side_all_end_up_in_the_index(suite, gate_settings):
-    suite()
-    with ProcessPoolExecutor(3) as pool:
-        found = list(pool.map(_one_day, [gate_settings] * 6, range(6)))
-    index = (gate_settings.data_docs_dir / "index.html").read_text()
-    assert len(set(found)) == 6
-    assert all(page in index for page in found)
