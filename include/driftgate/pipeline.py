@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from driftgate import incidents
 from driftgate.context import Context
 from driftgate.errors import GateFailedError, SourceError
 from driftgate.files import write_json
-from driftgate.records import Batch, BatchStatus, Cause, Decision, GateResult, GateVerdict, Measures, Window, to_dict
+from driftgate.records import Batch, BatchStatus, Cause, Decision, Export, GateResult, GateVerdict, Measures, Sink, Window, to_dict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,6 +187,7 @@ def measure(context: Context, batch: Batch) -> Measures:
         window=batch.window,
         model_version=batch.model_version or UNVERSIONED,
         reference_performance=reference.performance,
+        reference_segments=reference.segments,
     )
     write_json(measures_path(context, batch.window), to_dict(measures))
     return measures
@@ -240,12 +242,30 @@ def render_report(context: Context, batch: Batch, mlflow_run: str | None = None)
     from driftgate.references import load_reference
     from driftgate.report.evidently_report import render_report as render
 
-    folder = context.settings.window_dir(context.config.id, batch.window.key)
+    folder, started = context.settings.window_dir(context.config.id, batch.window.key), time.monotonic()
     report = render(context.config, _load(batch), load_reference(context, batch.model_version).frame, folder)
+    seconds = time.monotonic() - started
     if mlflow_run is not None:
         attach_files(context.settings.require_mlflow(), mlflow_run, {"evidently": [report.html, report.json]})
-    context.store.save_report(context.config.id, batch.window, "evidently", str(report.html))
+    context.store.save_report(context.config.id, batch.window, "evidently", str(report.html), seconds)
+    if context.config.sinks.evidently:
+        _show_in_evidently(context, batch, report)
     return report
+
+
+def _show_in_evidently(context: Context, batch: Batch, report: RenderedReport) -> None:
+    """Put the window into the Evidently UI. Whatever goes wrong there is noted in the record: the report itself is complete."""
+    from driftgate.record.exports import ExportStore
+    from driftgate.report.workspace import add_snapshot
+
+    config, problem = context.config, None
+    try:
+        add_snapshot(config, report.snapshot, context.settings.evidently_dir, batch.window, model_version=batch.model_version)
+    except Exception as error:
+        problem = str(error) or repr(error)
+        log.warning("%s %s is not shown in the Evidently UI: %s", config.id, batch.window, problem)
+    export = Export(config.id, batch.window, Sink.EVIDENTLY, sent=problem is None, error=problem)
+    ExportStore(context.store.engine).save(export)
 
 
 # --- decide -----------------------------------------------------------------------------------------------------------

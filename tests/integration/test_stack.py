@@ -24,7 +24,7 @@ from driftgate.stack.status import StackStatus
 pytestmark = pytest.mark.integration
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-RECOVERY_SECONDS = 120.0
+RECOVERY_SECONDS = 240.0
 
 
 class Stack:
@@ -83,8 +83,9 @@ def _secrets_on_command_lines(secrets: list[str]) -> list[str]:
 
 def test_everything_is_healthy_after_up(stack: Stack) -> None:
     status = commands.status(stack.settings)
-    assert [process.name for process in status.processes if not process.healthy] == []
+    assert {process.name for process in status.processes if not process.healthy} <= {programs.EVIDENTLY}
     assert status.exit_code == 0
+    assert _wait_until(lambda: all(process.healthy for process in commands.status(stack.settings).processes))
 
 
 def test_up_of_a_running_stack_changes_nothing(stack: Stack) -> None:
@@ -115,7 +116,7 @@ def test_psql_reads_the_records_and_cannot_change_them(stack: Stack, capfd: pyte
 
 
 def test_what_is_killed_comes_back(stack: Stack) -> None:
-    killed = {name: stack.pid(name) for name in (programs.POSTGRES, programs.MLFLOW, programs.SCHEDULER)}
+    killed = {name: stack.pid(name) for name in (programs.POSTGRES, programs.MLFLOW, programs.SCHEDULER, programs.EVIDENTLY)}
     for pid in killed.values():
         os.kill(pid, signal.SIGKILL)
     assert _wait_until(lambda: commands.status(stack.settings).healthy), commands.render_status(commands.status(stack.settings))
@@ -123,6 +124,19 @@ def test_what_is_killed_comes_back(stack: Stack) -> None:
     for name, pid in killed.items():
         assert after[name].pid != pid
         assert after[name].restarts >= 1
+
+
+def test_the_evidently_ui_is_left_out_and_put_back_while_the_rest_runs(stack: Stack) -> None:
+    before = {process.name: process.pid for process in commands.status(stack.settings).processes}
+    stack.said.clear()
+    status = commands.up(stack.settings, echo=stack.said.append, evidently=False)
+    assert stack.said == ["evidently-ui: stopped", "the stack is already running"]
+    assert (status.healthy, "Evidently" in status.addresses) == (True, False)
+    assert {process.name for process in status.processes if process.pid is None} == {programs.EVIDENTLY}
+    stack.up()
+    assert _wait_until(lambda: all(process.healthy for process in commands.status(stack.settings).processes))
+    after = {process.name: process.pid for process in commands.status(stack.settings).processes}
+    assert {name for name in before if before[name] != after[name]} == {programs.EVIDENTLY}
 
 
 def test_a_stack_whose_supervisor_was_killed_is_completed_by_up(stack: Stack) -> None:

@@ -11,7 +11,7 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")  # Evidently sends nothing from here 
 
 import pandas as pd
 from evidently import BinaryClassification, DataDefinition, Dataset, MulticlassClassification, Regression, Report
+from evidently.core.report import Snapshot
 from evidently.presets import ClassificationPreset, DataDriftPreset, DataSummaryPreset, RegressionPreset
 
 from driftgate.columns import DriftColumn, drift_columns, label, labels, measurable, usable
@@ -39,6 +40,8 @@ class RenderedReport:
 
     html: Path
     json: Path
+    snapshot: Snapshot = field(repr=False, compare=False)
+    """The report as Evidently computed it, for the Evidently UI."""
 
 
 def render_report(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame, folder: Path) -> RenderedReport:
@@ -72,7 +75,7 @@ def render_report(config: MonitorConfig, current: pd.DataFrame, reference: pd.Da
         datasets = [Dataset.from_pandas(frame, data_definition=definition) for frame in frames]
         snapshot = _snapshot(config, _parts(config, drift, definition), datasets)
         folder.mkdir(parents=True, exist_ok=True)
-        report = RenderedReport(folder / HTML_NAME, folder / JSON_NAME)
+        report = RenderedReport(folder / HTML_NAME, folder / JSON_NAME, snapshot)
         _write(report.html, snapshot.get_html_str(as_iframe=False))
         _write(report.json, _strict_json(snapshot.json()))
     return report
@@ -159,7 +162,7 @@ def _parts(config: MonitorConfig, drift: Sequence[DriftColumn], definition: Data
     return parts
 
 
-def _snapshot(config: MonitorConfig, parts: Sequence[Any], datasets: Sequence[Dataset]) -> Any:
+def _snapshot(config: MonitorConfig, parts: Sequence[Any], datasets: Sequence[Dataset]) -> Snapshot:
     """Run the report; while it fails, leave out the last part and try again."""
     current, reference = datasets
     for count in range(len(parts), 0, -1):

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -40,19 +41,29 @@ _MINIMUM_DISK_BYTES = 1_000_000_000
 _MINIMUM_MEMORY_BYTES = 1_500_000_000
 
 
-def up(settings: Settings, *, port_base: int | None = None, echo: Echo = print, environ: Mapping[str, str] | None = None) -> StackStatus:
-    """Start the stack, or whatever part of it is not running, and wait until everything is healthy.
+def up(
+    settings: Settings,
+    *,
+    port_base: int | None = None,
+    echo: Echo = print,
+    environ: Mapping[str, str] | None = None,
+    evidently: bool | None = None,
+) -> StackStatus:
+    """Start the stack, or whatever part of it is not running, and wait until everything that runs need is healthy.
 
     Parameters
     ----------
     settings
         Where the project and the state folder are.
     port_base
-        When given, the ports ``port_base`` to ``port_base + 2`` are preferred (Airflow, MLflow, PostgreSQL).
+        When given, the ports ``port_base`` to ``port_base + 3`` are preferred (Airflow, MLflow, PostgreSQL, Evidently UI).
     echo
         Told every line of progress.
     environ
         The environment that the programs inherit; by default that of this process.
+    evidently
+        Whether the Evidently UI is part of the stack from now on; None: DRIFTGATE_EVIDENTLY says so (``on`` or ``off``, by
+        default on). It starts last, and nothing waits for it.
 
     Raises
     ------
@@ -61,18 +72,19 @@ def up(settings: Settings, *, port_base: int | None = None, echo: Echo = print, 
         the last lines of that program's log.
     """
     env = os.environ if environ is None else environ
+    wanted = _evidently_wanted(env) if evidently is None else evidently
     layout = for_settings(settings)
     layout.create()
     with _exclusive(layout, echo):
         supervisor = Supervisor(layout)
         if supervisor.answers():
-            state = _running_state(layout, env, echo)
+            state = _with_evidently(layout, _running_state(layout, env, echo), supervisor, wanted, echo)
             current = statuses.collect(layout, state, supervisor)
             if current.healthy:
                 echo("the stack is already running")
                 return current
         else:
-            state = _prepare(settings, layout, supervisor, env, port_base, echo)
+            state = _prepare(settings, layout, supervisor, env, port_base, wanted, echo)
         started = time.monotonic()
         _start(settings, layout, state, supervisor, echo)
         echo(f"the stack is up ({time.monotonic() - started:.0f} s)")
@@ -157,7 +169,7 @@ def psql(settings: Settings, sql: str | None = None) -> int:
 
 
 def _prepare(
-    settings: Settings, layout: Layout, supervisor: Supervisor, env: Mapping[str, str], port_base: int | None, echo: Echo
+    settings: Settings, layout: Layout, supervisor: Supervisor, env: Mapping[str, str], port_base: int | None, evidently: bool, echo: Echo
 ) -> StackState:
     """Everything before the first process: leftovers, resources, ports, secrets, data folder, configuration, supervisor."""
     if supervisor.pid is not None or layout.session.exists():
@@ -167,7 +179,7 @@ def _prepare(
     _require_resources(layout)
     known = states.load(layout)
     chosen = ports.choose(env, known.ports if known else {}, port_base=port_base, echo=echo)
-    state = StackState(chosen, states.generate_secrets(known.secrets if known else None))
+    state = StackState(chosen, states.generate_secrets(known.secrets if known else None), evidently)
     states.save(layout, state)
     runner = postgres.run_as(layout)
     postgres.clear_stale_pid(layout)
@@ -192,8 +204,11 @@ def _start(settings: Settings, layout: Layout, state: StackState, supervisor: Su
     migrations.migrate(settings, layout, state, echo)
     for name in programs.AIRFLOW_PROGRAMS:
         supervisor.start_program(name)
-    _wait_healthy(layout, state, supervisor, programs.NAMES[1:], START_SECONDS, echo)
+    _wait_healthy(layout, state, supervisor, programs.REQUIRED[1:], START_SECONDS, echo)
     health.warm_up(state)
+    if state.evidently:
+        supervisor.start_program(programs.EVIDENTLY)
+        echo(f"{programs.EVIDENTLY}: starting{_address(state, programs.EVIDENTLY)}, nothing waits for it")
 
 
 def _wait_healthy(layout: Layout, state: StackState, supervisor: Supervisor, names: tuple[str, ...], seconds: float, echo: Echo) -> None:
@@ -239,8 +254,30 @@ def _running_state(layout: Layout, env: Mapping[str, str], echo: Echo) -> StackS
     if state is None:
         raise StackError(f"the stack is running, but {layout.stack_file} is gone: run `driftgate down`, then `driftgate up`")
     for service, port in ports.explicit_ports(env).items():
-        if port != state.ports[service]:
+        if port != state.ports.get(service, port):
             echo(f"{ports.variable(service)}={port} takes effect after `driftgate down`: {service} runs on port {state.ports[service]}")
+    return state
+
+
+def _evidently_wanted(env: Mapping[str, str]) -> bool:
+    value = env.get("DRIFTGATE_EVIDENTLY", "on")
+    if value.lower() not in ("on", "off"):
+        raise StackError(f"DRIFTGATE_EVIDENTLY={value!r} is neither on nor off: write one of them, or unset it (on)")
+    return value.lower() == "on"
+
+
+def _with_evidently(layout: Layout, state: StackState, supervisor: Supervisor, wanted: bool, echo: Echo) -> StackState:
+    """Note in a running stack whether the Evidently UI is part of it, and stop it when it is not."""
+    if wanted == state.evidently:
+        return state
+    if programs.EVIDENTLY not in supervisor.processes():
+        echo(f"{programs.EVIDENTLY} is not known to the running stack: it starts with the first `driftgate up` after `driftgate down`")
+        return state
+    state = replace(state, evidently=wanted)
+    states.save(layout, state)
+    if not wanted:
+        supervisor.stop_programs((programs.EVIDENTLY,))
+        echo(f"{programs.EVIDENTLY}: stopped")
     return state
 
 

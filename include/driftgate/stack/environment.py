@@ -26,6 +26,8 @@ DROPPED = (
 )
 """Variables that the programs never inherit from the shell in which the stack was started."""
 
+_PLAIN = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+
 _QUIET = {
     "DO_NOT_TRACK": "1",
     "SCARF_ANALYTICS": "false",
@@ -110,6 +112,20 @@ def mlflow(settings: Settings, layout: Layout, state: StackState, inherited: Map
         **result,
         "MLFLOW_BACKEND_STORE_URI": state.database_uri("mlflow", "mlflow"),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+def evidently(settings: Settings, state: StackState, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Environment of the Evidently UI: no address, no password and no variable of the user's but where Python and files are."""
+    return {
+        **{name: inherited[name] for name in _PLAIN if name in inherited},
+        **_QUIET,
+        **_THREADS,
+        "PATH": _joined(str(Path(sys.executable).parent), inherited.get("PATH", "/usr/local/bin:/usr/bin:/bin")),
+        "PYTHONPATH": _python_path(settings, inherited),
+        "PYTHONUNBUFFERED": "1",
+        "EVIDENTLY_SECRET": state.secrets["evidently"],
+        "GIT_COMMIT": "-",  # else every question for the version, so every health check, runs git
     }
 
 

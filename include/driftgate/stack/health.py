@@ -70,10 +70,15 @@ def _api_server(state: StackState) -> bool:
     return get(f"{state.airflow_url}/api/v2/version") is not None
 
 
+def _evidently(state: StackState) -> bool:
+    return state.evidently_url is not None and get(f"{state.evidently_url}/api/version") is not None
+
+
 _SERVERS: Mapping[str, Callable[[StackState], bool]] = {
     programs.POSTGRES: _postgres,
     programs.MLFLOW: _mlflow,
     programs.API_SERVER: _api_server,
+    programs.EVIDENTLY: _evidently,
 }
 
 

@@ -17,7 +17,7 @@ PRIVATE_FOLDER = 0o700
 TRAVERSABLE_FOLDER = 0o711
 """Mode of the state folder of root: PostgreSQL's own user may pass through, but not list, the folder."""
 
-_USER_FOLDERS = ("batches", "references", "gx")
+_USER_FOLDERS = ("batches", "references", "gx", "evidently")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class Layout:
     @property
     def mlflow_artifacts(self) -> Path:
         return self.home / "mlflow" / "artifacts"
+
+    @property
+    def evidently(self) -> Path:
+        """Workspace of the Evidently UI."""
+        return self.home / "evidently"
 
     @property
     def postgres(self) -> Path:

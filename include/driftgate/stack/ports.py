@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from driftgate.errors import StackError
 
 HOST = "127.0.0.1"
-PREFERRED: Mapping[str, int] = {"airflow": 8080, "mlflow": 5000, "postgres": 5433}
+PREFERRED: Mapping[str, int] = {"airflow": 8080, "mlflow": 5000, "postgres": 5433, "evidently": 8000}
 _TRIES = 100
 _LAST_PORT = 65_535
 
@@ -56,11 +56,11 @@ def choose(
     Parameters
     ----------
     environ
-        DRIFTGATE_AIRFLOW_PORT, DRIFTGATE_MLFLOW_PORT and DRIFTGATE_POSTGRES_PORT fix a port.
+        DRIFTGATE_AIRFLOW_PORT, DRIFTGATE_MLFLOW_PORT, DRIFTGATE_POSTGRES_PORT and DRIFTGATE_EVIDENTLY_PORT fix a port.
     recorded
         Ports of the stack's last life, preferred over the defaults so that bookmarks stay valid.
     port_base
-        When given, ``port_base``, ``port_base + 1`` and ``port_base + 2`` are preferred instead.
+        When given, ``port_base`` and the three ports after it are preferred instead.
     echo
         Told when a preferred port is taken and which one is used instead.
 

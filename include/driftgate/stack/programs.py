@@ -24,12 +24,15 @@ API_SERVER = "airflow-api-server"
 SCHEDULER = "airflow-scheduler"
 DAG_PROCESSOR = "airflow-dag-processor"
 TRIGGERER = "airflow-triggerer"
+EVIDENTLY = "evidently-ui"
 
 AIRFLOW_PROGRAMS = (API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER)
-NAMES = (POSTGRES, MLFLOW, *AIRFLOW_PROGRAMS)
+REQUIRED = (POSTGRES, MLFLOW, *AIRFLOW_PROGRAMS)
+"""What runs need, in the order of starting; `up` waits for these."""
+NAMES = (*REQUIRED, EVIDENTLY)
 """Every program, in the order of starting."""
 
-STOP_ORDER = ((SCHEDULER,), (DAG_PROCESSOR, TRIGGERER, API_SERVER, MLFLOW), (POSTGRES,))
+STOP_ORDER = ((SCHEDULER,), (DAG_PROCESSOR, TRIGGERER, API_SERVER, MLFLOW, EVIDENTLY), (POSTGRES,))
 """Stages of stopping. The scheduler first: its running tasks still need the other programs to report that they ended."""
 
 LOG_BYTES = "10MB"
@@ -83,6 +86,7 @@ def all_programs(
         airflow(SCHEDULER, "scheduler", "--skip-serve-logs", stop_seconds=60, signals_group=False),
         airflow(DAG_PROCESSOR, "dag-processor"),
         airflow(TRIGGERER, "triggerer", "--skip-serve-logs"),
+        _evidently(settings, layout, state, inherited),
     ]
 
 
@@ -185,4 +189,17 @@ def _mlflow(settings: Settings, layout: Layout, state: StackState, inherited: Ma
         environment.mlflow(settings, layout, state, inherited),
         layout.mlflow_artifacts.parent,
         waits_for=postgres.ready_command(state.ports["postgres"]),
+    )
+
+
+def _evidently(settings: Settings, layout: Layout, state: StackState, inherited: Mapping[str, str]) -> Program:
+    """Pages for people only, so everything else has precedence on the processor."""
+    command = ["nice", "-n", "5", sys.executable, "-P", "-m", "driftgate.report.ui_server"]
+    return Program(
+        EVIDENTLY,
+        [*command, "--workspace", str(layout.evidently), "--port", str(state.ports["evidently"])],
+        environment.evidently(settings, state, inherited),
+        layout.home,
+        inherits=False,
+        stop_seconds=10,
     )

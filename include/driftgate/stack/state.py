@@ -20,7 +20,7 @@ ROLES = ("airflow", "mlflow", "driftgate_owner", "driftgate_app", "driftgate_rea
 
 SUPERUSER = "postgres"
 
-_PASSWORDS = (SUPERUSER, *ROLES, "airflow_admin", "airflow_api_secret_key", "airflow_jwt_secret")
+_PASSWORDS = (SUPERUSER, *ROLES, "airflow_admin", "airflow_api_secret_key", "airflow_jwt_secret", "evidently")
 _FERNET_KEY = "airflow_fernet_key"
 
 
@@ -30,6 +30,8 @@ class StackState:
 
     ports: Mapping[str, int]
     secrets: Mapping[str, str]
+    evidently: bool = True
+    """Whether the last `driftgate up` was to start the Evidently UI."""
 
     def database_uri(self, role: str, database: str, *, driver: str = "postgresql+psycopg2") -> str:
         """Address of a database for one role, with the password: never log it."""
@@ -52,6 +54,12 @@ class StackState:
     def airflow_url(self) -> str:
         return f"http://{HOST}:{self.ports['airflow']}"
 
+    @property
+    def evidently_url(self) -> str | None:
+        """None when the Evidently UI is left out."""
+        port = self.ports.get("evidently") if self.evidently else None  # a stack of an earlier version has none
+        return f"http://{HOST}:{port}" if port else None
+
 
 def generate_secrets(known: Mapping[str, str] | None = None) -> dict[str, str]:
     """Every secret of a stack: those already known, and fresh ones for the rest."""
@@ -68,6 +76,7 @@ def load(layout: Layout) -> StackState | None:
         return StackState(
             ports={name: int(port) for name, port in content["ports"].items()},
             secrets={name: str(value) for name, value in content["secrets"].items()},
+            evidently=bool(content.get("evidently")),
         )
     except FileNotFoundError:
         return None
@@ -86,7 +95,9 @@ def save(layout: Layout, state: StackState) -> None:
                 "database_uri": state.app_uri,
                 "mlflow_uri": state.mlflow_url,
                 "airflow_url": state.airflow_url,
+                **({"evidently_url": state.evidently_url} if state.evidently_url else {}),
             },
+            "evidently": state.evidently,
             "ports": dict(state.ports),
             "secrets": dict(state.secrets),
         },

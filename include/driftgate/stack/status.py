@@ -15,7 +15,10 @@ from driftgate.stack.state import ADMIN, StackState
 from driftgate.stack.supervision import UNSUPERVISED, ProcessInfo, Supervisor
 from driftgate.text import align
 
-PORTS = {programs.POSTGRES: "postgres", programs.MLFLOW: "mlflow", programs.API_SERVER: "airflow"}
+PORTS = {programs.POSTGRES: "postgres", programs.MLFLOW: "mlflow", programs.API_SERVER: "airflow", programs.EVIDENTLY: "evidently"}
+
+GRACE_SECONDS = 180
+"""How long a program for which `up` does not wait may take to answer; its imports come after everything else on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,15 @@ class ProcessStatus:
     """How often it was started again since `driftgate up` started it."""
     uptime_seconds: int | None
     log: Path
+    wanted: bool = True
+    """False: left out by choice."""
+    starting: bool = False
+    """Started for the first time a moment ago; `up` does not wait for this program."""
+
+    @property
+    def in_order(self) -> bool:
+        """Whether nobody has to do anything about it."""
+        return self.healthy or self.starting or not self.wanted
 
 
 @dataclass(frozen=True)
@@ -48,13 +60,13 @@ class StackStatus:
 
     processes: tuple[ProcessStatus, ...]
     addresses: Mapping[str, str]
-    """Airflow, MLflow, PostgreSQL (without any password); empty before the first start."""
+    """Airflow, MLflow, PostgreSQL (without any password) and the Evidently UI; empty before the first start."""
     login: Login | None
 
     @property
     def healthy(self) -> bool:
-        """Whether every program runs and does its work."""
-        return all(process.healthy for process in self.processes)
+        """Whether every program that is wanted runs and does its work, or is about to."""
+        return all(process.in_order for process in self.processes)
 
     @property
     def running(self) -> bool:
@@ -108,22 +120,28 @@ def as_json(status: StackStatus, *, show_password: bool = False, more: Mapping[s
 
 def _process(layout: Layout, state: StackState | None, name: str, info: ProcessInfo | None, healthy: bool) -> ProcessStatus:
     starts = int(read_json(layout.run_file(name)).get("starts", 0)) if info else 0
+    uptime = max(int(time.time() - info.started), 0) if info and info.started else None
+    wanted = name != programs.EVIDENTLY or state is None or state.evidently
     return ProcessStatus(
         name=name,
         state=info.state if info else UNSUPERVISED,
         pid=info.pid if info else None,
-        port=state.ports[PORTS[name]] if state and name in PORTS else None,
+        port=state.ports.get(PORTS[name]) if state and name in PORTS else None,
         healthy=healthy,
         restarts=max(starts - 1, 0),
-        uptime_seconds=max(int(time.time() - info.started), 0) if info and info.started else None,
+        uptime_seconds=uptime,
         log=layout.log_file(name),
+        wanted=wanted,
+        starting=name not in programs.REQUIRED and not healthy and starts <= 1 and uptime is not None and uptime < GRACE_SECONDS,
     )
 
 
 def _addresses(state: StackState) -> dict[str, str]:
+    evidently = {"Evidently": state.evidently_url} if state.evidently_url else {}
     return {
         "Airflow": state.airflow_url,
         "MLflow": state.mlflow_url,
+        **evidently,
         "PostgreSQL": f"127.0.0.1:{state.ports['postgres']}, database driftgate  (look inside: driftgate psql -c SQL)",
     }
 
@@ -132,13 +150,23 @@ def _row(process: ProcessStatus) -> tuple[str, ...]:
     return (
         process.name,
         process.state.lower(),
-        "healthy" if process.healthy else "NOT HEALTHY" if process.pid else "-",
+        _health(process),
         str(process.pid or "-"),
         str(process.port or "-"),
         str(process.restarts),
         _duration(process.uptime_seconds),
         str(process.log),
     )
+
+
+def _health(process: ProcessStatus) -> str:
+    if process.healthy:
+        return "healthy"
+    if not process.wanted:
+        return "off"
+    if process.starting:
+        return "starting"
+    return "NOT HEALTHY" if process.pid else "-"
 
 
 def _duration(seconds: int | None) -> str:

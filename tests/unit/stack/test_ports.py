@@ -23,7 +23,7 @@ def _quiet(_: str) -> None:
 
 def test_recorded_ports_are_kept_when_they_are_free(taken_port: int) -> None:
     free = taken_port + 1
-    recorded = {"airflow": free, "mlflow": free + 10, "postgres": free + 20}
+    recorded = {"airflow": free, "mlflow": free + 10, "postgres": free + 20, "evidently": free + 30}
     assert ports.choose({}, recorded, echo=_quiet) == recorded
 
 
@@ -36,7 +36,7 @@ def test_a_taken_port_is_replaced_and_said_so(taken_port: int) -> None:
 
 def test_every_service_gets_a_port_of_its_own(taken_port: int) -> None:
     same = dict.fromkeys(ports.PREFERRED, taken_port + 1)
-    assert len(set(ports.choose({}, same, echo=_quiet).values())) == 3
+    assert len(set(ports.choose({}, same, echo=_quiet).values())) == 4
 
 
 def test_a_fixed_port_that_is_taken_is_an_error_that_names_the_variable(taken_port: int) -> None:
@@ -47,6 +47,13 @@ def test_a_fixed_port_that_is_taken_is_an_error_that_names_the_variable(taken_po
 def test_a_fixed_port_wins_over_the_recorded_one(taken_port: int) -> None:
     chosen = ports.choose({"DRIFTGATE_MLFLOW_PORT": str(taken_port + 7)}, {"mlflow": taken_port + 3}, echo=_quiet)
     assert chosen["mlflow"] == taken_port + 7
+
+
+def test_a_stack_of_an_earlier_version_keeps_its_ports_and_gets_the_new_one(taken_port: int) -> None:
+    recorded = {"airflow": taken_port + 1, "mlflow": taken_port + 2, "postgres": taken_port + 3}
+    chosen = ports.choose({}, recorded, echo=_quiet)
+    assert {**chosen, **recorded} == chosen
+    assert chosen["evidently"] not in recorded.values()
 
 
 @pytest.mark.parametrize("value", ["abc", "0", "70000", "-1", "80.5"])
@@ -63,4 +70,4 @@ def test_two_fixed_ports_may_not_be_equal() -> None:
 def test_a_port_base_places_the_services_side_by_side(taken_port: int) -> None:
     base = taken_port + 1
     chosen = ports.choose({}, {"airflow": 1}, port_base=base, echo=_quiet)
-    assert base <= chosen["airflow"] < chosen["mlflow"] < chosen["postgres"]
+    assert base <= chosen["airflow"] < chosen["mlflow"] < chosen["postgres"] < chosen["evidently"]

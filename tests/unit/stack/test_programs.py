@@ -28,7 +28,7 @@ INHERITED = {
 
 @pytest.fixture
 def state() -> StackState:
-    return StackState({"airflow": 18080, "mlflow": 15000, "postgres": 15433}, states.generate_secrets())
+    return StackState({"airflow": 18080, "mlflow": 15000, "postgres": 15433, "evidently": 18000}, states.generate_secrets())
 
 
 @pytest.fixture
@@ -104,6 +104,7 @@ def test_every_server_listens_on_the_loopback_address_only(made: list[Program]) 
     assert "unix_socket_directories= " in commands["postgres"]
     assert "--host 127.0.0.1" in commands["mlflow"]
     assert "--host 127.0.0.1" in commands["airflow-api-server"]
+    assert "--host" not in commands["evidently-ui"]  # its address is not a choice: see test_ui_server
     assert "--skip-serve-logs" in commands["airflow-scheduler"]
     assert "--skip-serve-logs" in commands["airflow-triggerer"]
 
@@ -126,6 +127,23 @@ def test_airflow_never_sees_the_superuser_or_the_owner_of_the_records(made: list
     text = json.dumps(made[2].environment)
     hidden = ("postgres", "mlflow", "driftgate_owner", "driftgate_reader", "airflow_admin")
     assert [name for name in hidden if state.secrets[name] in text] == []
+
+
+def test_the_evidently_ui_gets_its_own_secret_and_nothing_of_the_users_environment(
+    layout: Layout, made: list[Program], state: StackState
+) -> None:
+    program = made[-1]
+    assert program.name == programs.EVIDENTLY
+    assert not program.inherits
+    text = json.dumps(program.environment)
+    assert [name for name, secret in state.secrets.items() if secret in text] == ["evidently"]
+    assert "of-a-data-source" not in text
+    assert program.environment["DO_NOT_TRACK"] == "1"
+    assert str(layout.evidently) in program.command
+
+
+def test_nothing_waits_for_the_evidently_ui() -> None:
+    assert (*programs.REQUIRED, programs.EVIDENTLY) == programs.NAMES
 
 
 def test_the_users_tuning_wins_but_not_what_the_stack_depends_on(settings: Settings, layout: Layout, state: StackState) -> None:

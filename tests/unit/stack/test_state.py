@@ -13,7 +13,7 @@ from driftgate.stack import state as states
 from driftgate.stack.layout import Layout, write_private
 from driftgate.stack.state import StackState
 
-PORTS = {"airflow": 18080, "mlflow": 15000, "postgres": 15433}
+PORTS = {"airflow": 18080, "mlflow": 15000, "postgres": 15433, "evidently": 18000}
 
 
 @pytest.fixture
@@ -51,6 +51,25 @@ def test_the_library_finds_the_servers_in_the_saved_state(layout: Layout) -> Non
     assert settings.database_uri == f"postgresql+psycopg2://driftgate_app:{state.secrets['driftgate_app']}@127.0.0.1:15433/driftgate"
     assert settings.mlflow_uri == "http://127.0.0.1:15000"
     assert settings.airflow_url == "http://127.0.0.1:18080"
+    assert settings.evidently_url == "http://127.0.0.1:18000"
+
+
+def test_a_stack_without_the_evidently_ui_has_no_address_of_it(layout: Layout) -> None:
+    state = StackState(PORTS, states.generate_secrets(), evidently=False)
+    states.save(layout, state)
+    assert states.load(layout) == state
+    settings = settings_module.load({"DRIFTGATE_PROJECT_ROOT": str(layout.project_root), "DRIFTGATE_HOME": str(layout.home)})
+    assert settings.evidently_url is None
+
+
+def test_the_state_of_an_earlier_version_has_no_evidently_ui(layout: Layout) -> None:
+    states.save(layout, StackState(PORTS, states.generate_secrets()))
+    content = json.loads(layout.stack_file.read_text())
+    del content["evidently"], content["ports"]["evidently"], content["secrets"]["evidently"]
+    layout.stack_file.write_text(json.dumps(content))
+    state = states.load(layout)
+    assert state is not None
+    assert (state.evidently, state.evidently_url) == (False, None)
 
 
 def test_there_is_no_state_before_the_first_start(layout: Layout) -> None:

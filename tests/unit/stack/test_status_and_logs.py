@@ -3,7 +3,10 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +14,10 @@ from driftgate.errors import StackError
 from driftgate.settings import Settings
 from driftgate.stack import commands, health, logs, programs
 from driftgate.stack import state as states
+from driftgate.stack import status as statuses
 from driftgate.stack.layout import for_settings
 from driftgate.stack.state import StackState
+from driftgate.stack.status import ProcessStatus, StackStatus
 from driftgate.stack.supervision import ProcessInfo, Supervisor
 
 
@@ -21,7 +26,7 @@ def stopped(settings: Settings) -> Settings:
     """Settings of a stack that was started once and is stopped now."""
     layout = for_settings(settings)
     layout.create()
-    states.save(layout, StackState({"airflow": 1, "mlflow": 2, "postgres": 3}, states.generate_secrets()))
+    states.save(layout, StackState({"airflow": 1, "mlflow": 2, "postgres": 3, "evidently": 4}, states.generate_secrets()))
     return settings
 
 
@@ -46,6 +51,65 @@ def test_json_status_hides_the_password_unless_asked(stopped: Settings) -> None:
     assert "password" not in json.loads(commands.status_json(status))["login"]
     assert json.loads(commands.status_json(status, show_password=True))["login"]["password"]
     assert json.loads(commands.status_json(status))["processes"][0]["name"] == "postgres"
+
+
+def _process(**changes: Any) -> ProcessStatus:
+    base = ProcessStatus(programs.EVIDENTLY, "RUNNING", 1, 4, False, 0, 5, Path("log"))
+    return replace(base, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "in_order", "shown"),
+    [
+        ({"healthy": True}, True, "healthy"),
+        ({"starting": True}, True, "starting"),
+        ({"wanted": False, "pid": None}, True, "off"),
+        ({}, False, "NOT HEALTHY"),
+        ({"pid": None}, False, "-"),
+    ],
+)
+def test_a_program_is_in_order_when_nobody_has_to_do_anything(changes: dict[str, Any], in_order: bool, shown: str) -> None:
+    process = _process(**changes)
+    assert StackStatus((process,), {}, None).healthy is in_order
+    row = commands.render_status(StackStatus((process,), {}, None)).splitlines()[1]
+    assert re.search(rf"\s{re.escape(shown)}\s", row)
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "starts", "starting"),
+    [
+        (programs.EVIDENTLY, 5, 1, True),
+        (programs.EVIDENTLY, 5, 2, False),
+        (programs.EVIDENTLY, 500, 1, False),
+        (programs.MLFLOW, 5, 1, False),
+    ],
+)
+def test_only_what_nothing_waits_for_may_be_starting(stopped: Settings, name: str, seconds: int, starts: int, starting: bool) -> None:
+    layout = for_settings(stopped)
+    layout.run_file(name).write_text(json.dumps({"starts": starts}))
+    info = ProcessInfo(name, "RUNNING", 1, time.time() - seconds, "")
+    assert statuses._process(layout, states.load(layout), name, info, False).starting is starting
+
+
+def test_the_evidently_ui_that_is_left_out_is_off_and_has_no_address(stopped: Settings) -> None:
+    layout = for_settings(stopped)
+    known = states.load(layout)
+    assert known is not None
+    assert commands.status(stopped).addresses["Evidently"] == "http://127.0.0.1:4"
+    states.save(layout, replace(known, evidently=False))
+    status = commands.status(stopped)
+    assert "Evidently" not in status.addresses
+    assert [process.name for process in status.processes if not process.wanted] == [programs.EVIDENTLY]
+
+
+@pytest.mark.parametrize(("value", "wanted"), [(None, True), ("on", True), ("off", False), ("OFF", False)])
+def test_the_environment_says_whether_the_evidently_ui_is_wanted(value: str | None, wanted: bool) -> None:
+    assert commands._evidently_wanted({} if value is None else {"DRIFTGATE_EVIDENTLY": value}) is wanted
+
+
+def test_a_value_that_is_neither_on_nor_off_is_refused(settings: Settings) -> None:
+    with pytest.raises(StackError, match=r"DRIFTGATE_EVIDENTLY='maybe' is neither on nor off"):
+        commands.up(settings, echo=lambda _: None, environ={"DRIFTGATE_EVIDENTLY": "maybe"})
 
 
 def test_down_of_a_stack_that_is_not_running_says_so(settings: Settings, stopped: Settings) -> None:
