@@ -5,6 +5,7 @@ Both the measures and the Evidently report ask here, so that they can never use 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,12 @@ from driftgate.records import Family
 
 Kind = Literal["num", "cat"]
 """Evidently's name of a column type."""
+
+MAX_SEGMENTS = 50
+"""At most this many values of a column are segments, the largest ones: every segment has a set of scores of its own."""
+_MISSING = "(missing)"
+_LONGEST_VALUE = 100
+_HASH_LENGTH = 8
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,37 @@ def label(value: object) -> str:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def segment_rows(values: pd.Series, column: str, minimum_rows: int, limit: int | None = MAX_SEGMENTS) -> dict[str, np.ndarray]:
+    """Return the positions of the rows of every segment, for example ``origin=EWR``, the largest segment first.
+
+    Parameters
+    ----------
+    values
+        The column; missing values are the segment ``column=(missing)``.
+    column
+        Its name.
+    minimum_rows
+        Values with fewer rows are no segments.
+    limit
+        Largest number of segments; None: no limit.
+    """
+    codes, known = pd.factorize(values)
+    codes, names = pd.factorize(np.array([*map(label, known), _MISSING], dtype=object)[codes])  # a missing value has the code -1
+    rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes, minlength=len(names)))[:-1])
+    enough = [(name, found) for name, found in zip(names, rows, strict=False) if len(found) >= minimum_rows]
+    largest = sorted(enough, key=lambda item: (-len(item[1]), item[0]))[:limit]
+    return {f"{column}={_storable(name)}": found for name, found in largest}
+
+
+def _storable(value: str) -> str:
+    """Write a value so that every store takes it as part of a key: printable and not long; a hash keeps changed ones apart."""
+    text = "".join(character if character.isprintable() else "?" for character in value)
+    if text == value and len(value) <= _LONGEST_VALUE:
+        return value
+    digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
+    return f"{text[:_LONGEST_VALUE]}-{digest}"
 
 
 def _roles(config: MonitorConfig) -> Iterator[tuple[str, Kind, Family]]:

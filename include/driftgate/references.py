@@ -26,6 +26,8 @@ class Reference:
 
     frame: pd.DataFrame
     performance: Mapping[str, float]
+    segments: Mapping[str, Mapping[str, float]] | None = None
+    """The same per segment; None: the model has not seen ``frame``, so its rows tell."""
 
 
 def load_reference(context: Context, model_version: str | None) -> Reference:
@@ -37,7 +39,7 @@ def load_reference(context: Context, model_version: str | None) -> Reference:
 
 def _of_model(context: Context, model_version: str | None) -> Reference:
     from driftgate.ingest.batch_store import read_batch
-    from driftgate.serve.references import fetch_reference, reference_performance
+    from driftgate.serve.references import fetch_reference, reference_scores
 
     if model_version is None:
         raise MeasureError(
@@ -45,7 +47,7 @@ def _of_model(context: Context, model_version: str | None) -> Reference:
             "run the window again with 'reprocess', or set reference.kind to window"
         )
     path = fetch_reference(context.config, context.settings, model_version)
-    return Reference(read_batch(path), reference_performance(context.config, context.settings, model_version))
+    return Reference(read_batch(path), *reference_scores(context.config, context.settings, model_version))
 
 
 def _of_window(context: Context, model_version: str | None) -> Reference:

@@ -46,7 +46,7 @@ def evaluate(rules: Sequence[Rule], measures: Measures) -> list[RuleOutcome]:
 
 
 def judge(rules: Sequence[Rule], metric: Metric, *, unjudged: MetricVerdict | None = None) -> Metric:
-    """Return the metric with threshold, direction and verdict of the rules that name it.
+    """Return the metric with threshold, direction and verdict of the rules that name it; rules are about whole windows, not segments.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ def judge(rules: Sequence[Rule], metric: Metric, *, unjudged: MetricVerdict | No
     unjudged
         A verdict that is given instead of asking the rules, for example ``too_few_rows``.
     """
-    limits = [limit_of(rule, metric) for rule in rules if (rule.metric, rule.column) == (metric.metric, metric.column)]
+    address = (metric.metric, metric.column, metric.segment)
+    limits = [limit_of(rule, metric) for rule in rules if (rule.metric, rule.column, "") == address]
     known = [limit for limit in limits if limit is not None]
     if not known:
         return metric if unjudged is None else replace(metric, verdict=unjudged)

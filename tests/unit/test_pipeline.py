@@ -21,6 +21,7 @@ from driftgate.config.loader import load_monitor
 from driftgate.config.windows import window_at
 from driftgate.context import Context
 from driftgate.errors import ModelNotFoundError, SchemaError, SourceError
+from driftgate.mlflow_client import client
 from driftgate.record.mlflow_runs import find_run
 from driftgate.record.store import RecordStore
 from driftgate.record.tables import metadata
@@ -174,6 +175,21 @@ def test_the_same_window_again_changes_no_count_and_leaves_one_run(champion: Con
     assert second.mlflow_run == first.mlflow_run == find_run(champion.settings.require_mlflow(), champion.config, window)
     assert second.batch.content_hash == first.batch.content_hash
     assert second.measures == first.measures
+
+
+def test_performance_by_segment_is_kept_with_the_scores_of_the_held_out_rows(champion: Context) -> None:
+    outcome = pipeline.run_window(champion, day(champion, 8))
+    kept = champion.store.load_measures("trips", outcome.batch.window, "1")
+    whole, part = kept.find("mae"), kept.find("mae", segment="vendor=a")
+    assert whole is not None
+    assert part is not None
+    assert whole.verdict is not None
+    assert part.value != whole.value
+    assert (part.threshold, part.verdict) == (None, None)
+    assert part.reference_value == pytest.approx(whole.reference_value, rel=0.5)
+    assert part.reference_value != whole.reference_value
+    logged = client(str(champion.settings.mlflow_uri)).get_run(str(outcome.mlflow_run)).data.metrics
+    assert logged["performance.mae.vendor_a"] == part.value
 
 
 def test_an_empty_window_is_recorded_and_not_an_error(champion: Context) -> None:

@@ -13,6 +13,7 @@ from driftgate.measure.drift import column_drift, dataset_drift
 from driftgate.measure.kpis import kpi_metrics
 from driftgate.measure.performance import performance, performance_scores
 from driftgate.measure.quality import quality_metrics
+from driftgate.measure.segments import segment_performance
 from driftgate.records import Measures, Metric, MetricVerdict, Window
 from driftgate.rules import judge
 
@@ -28,6 +29,7 @@ def measure_batch(
     window: Window,
     model_version: str,
     reference_performance: Mapping[str, float] | None = None,
+    reference_segments: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Measures:
     """Measure one window against the reference.
 
@@ -44,6 +46,8 @@ def measure_batch(
     reference_performance
         The model's scores on data it was not trained on, by metric name. None: computed on ``reference``, which is right where
         the reference is a window that the model has not seen, and costs one more pass over it.
+    reference_segments
+        The same per segment and metric name.
 
     Returns
     -------
@@ -60,6 +64,7 @@ def measure_batch(
     if reference_performance is None:
         reference_performance = performance_scores(config, reference)
     metrics += performance(config, current, reference_performance)
+    metrics += segment_performance(config, current, reference, reference_segments)
     metrics += kpi_metrics(config, current, reference)
     judged = tuple(_stable(_judged(config, metric, len(current))) for metric in metrics)
     return Measures(config.id, window, model_version, len(current), judged)

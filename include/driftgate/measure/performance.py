@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from evidently import BinaryClassification, DataDefinition, Dataset, MulticlassClassification, Regression, Report
 from evidently.metrics import MAE, MAPE, RMSE, Accuracy, F1Score, LogLoss, MeanError, Precision, R2Score, Recall, RocAuc
+from sklearn.metrics import log_loss, roc_auc_score
 
 from driftgate.columns import label, labels
 from driftgate.config.models import MonitorConfig, performance_metrics
@@ -72,19 +73,41 @@ def performance_scores(config: MonitorConfig, frame: pd.DataFrame) -> dict[str, 
     return {name: value for name, value in scores.items() if value is not None}
 
 
-def _labelled(config: MonitorConfig, frame: pd.DataFrame) -> pd.DataFrame:
-    """Target, prediction and probability under fixed names, for the rows that have both a target and a prediction."""
-    columns = config.columns
+def scores_by_definition(config: MonitorConfig, rows: pd.DataFrame) -> dict[str, float]:
+    """Return the scores of labelled rows by the same definitions without Evidently, in a hundredth of the time: for many small groups.
+
+    Those that do not exist for the rows are left out.
+    """
+    if config.task == "regression":
+        found = _regression_by_definition(rows)
+    elif config.task == "binary":
+        found = _binary_by_definition(config, rows)
+    else:
+        found = _multiclass_by_definition(rows)
+    finite = {name: _finite(found.get(name)) for name in performance_metrics(config.task)}
+    return {name: value for name, value in finite.items() if value is not None}
+
+
+def labelled(config: MonitorConfig, frame: pd.DataFrame) -> pd.DataFrame:
+    """Target, prediction and probability under fixed names, for the rows that have both a target and a prediction.
+
+    The index holds the positions of the rows in the frame.
+    """
+    columns, frame = config.columns, frame.reset_index(drop=True)
     if columns.target is None or columns.target not in frame or columns.prediction not in frame:
         return pd.DataFrame(columns=[_TARGET, _PREDICTION])
     target, prediction = frame[columns.target], frame[columns.prediction]
     if config.task == "regression":
         rows = pd.DataFrame({_TARGET: target.astype("float64"), _PREDICTION: prediction.astype("float64")})
-        return rows.replace([np.inf, -np.inf], np.nan).dropna().reset_index(drop=True)
+        return rows.replace([np.inf, -np.inf], np.nan).dropna()
     rows = pd.DataFrame({_TARGET: labels(target), _PREDICTION: labels(prediction)})
     if columns.prediction_proba is not None and columns.prediction_proba in frame:
         rows[_PROBA] = frame[columns.prediction_proba].astype("float64")
-    return rows.dropna(subset=[_TARGET, _PREDICTION]).reset_index(drop=True)
+    return rows.dropna(subset=[_TARGET, _PREDICTION])
+
+
+def _labelled(config: MonitorConfig, frame: pd.DataFrame) -> pd.DataFrame:
+    return labelled(config, frame).reset_index(drop=True)
 
 
 def _scores(config: MonitorConfig, rows: pd.DataFrame) -> Scores:
@@ -149,6 +172,23 @@ def _binary(config: MonitorConfig, rows: pd.DataFrame) -> Scores:
     return {**found, **_probability_scores(rows, positive)}
 
 
+def _binary_by_definition(config: MonitorConfig, rows: pd.DataFrame) -> Scores:
+    positive = _positive_label(config, [*rows[_TARGET].unique(), *rows[_PREDICTION].unique()])
+    actual, predicted = ((rows[name] == positive).to_numpy(dtype=bool) for name in (_TARGET, _PREDICTION))
+    hits, wanted, named = int((actual & predicted).sum()), int(actual.sum()), int(predicted.sum())
+    found: Scores = {
+        "accuracy": float((actual == predicted).mean()),
+        "precision": hits / named if named else None,
+        "recall": hits / wanted if wanted else None,
+        "f1": 2 * hits / (wanted + named) if wanted + named else None,
+    }
+    chance = rows[_PROBA].to_numpy() if _PROBA in rows else np.full(len(rows), np.nan)
+    actual, chance = actual[np.isfinite(chance)], chance[np.isfinite(chance)]
+    if actual.any() and not actual.all():
+        found |= {"roc_auc": roc_auc_score(actual, chance), "log_loss": log_loss(actual, chance)}
+    return found
+
+
 def _positive_label(config: MonitorConfig, classes: Sequence[str]) -> str:
     """Return the positive class as it is spelt in the data; by default 1 or True."""
     wanted = config.columns.positive_label
@@ -198,6 +238,18 @@ def _multiclass(rows: pd.DataFrame) -> Scores:
         return _label_scores(rows, MulticlassClassification(target=_TARGET, prediction_labels=_PREDICTION))
     each = [_label_scores(rows, BinaryClassification(target=_TARGET, prediction_labels=_PREDICTION, pos_label=name)) for name in classes]
     return {name: _mean([scores[name] for scores in each]) for name in each[0]}
+
+
+def _multiclass_by_definition(rows: pd.DataFrame) -> Scores:
+    codes, classes = pd.factorize(np.concatenate([rows[name].to_numpy(dtype=object) for name in (_TARGET, _PREDICTION)]))
+    actual, predicted = codes[: len(rows)], codes[len(rows) :]
+    hits, wanted, named = (np.bincount(part, minlength=len(classes)) for part in (actual[actual == predicted], actual, predicted))
+    return {
+        "accuracy": float((actual == predicted).mean()),
+        "precision": float((hits / np.maximum(named, 1)).mean()),
+        "recall": float((hits / np.maximum(wanted, 1)).mean()),
+        "f1": float((2 * hits / (wanted + named)).mean()),
+    }
 
 
 def _label_scores(rows: pd.DataFrame, task: BinaryClassification | MulticlassClassification) -> Scores:

@@ -23,7 +23,7 @@ from driftgate.mlflow_client import client, guarded, tracking
 from driftgate.predictions import Predictions, few_threads, positive_class, predict
 from driftgate.records import Window
 from driftgate.retrain.importance import feature_importance
-from driftgate.retrain.scores import make_outcome, scores
+from driftgate.retrain.scores import make_outcome, scores, segment_scores
 from driftgate.retrain.training_set import TrainingSet
 from driftgate.sampling import thin
 from driftgate.settings import Settings
@@ -139,12 +139,14 @@ def _log_run(
     import mlflow
 
     held_out = pd.read_parquet(training_set.held_out_path)
-    performance = _performance(config, held_out, estimator)
+    outcome = make_outcome(config, held_out[str(config.columns.target)], predict(config, estimator, held_out))
+    performance = scores(outcome)  # on rows the estimator has not seen: what the monitor may expect of it
+    segments = segment_scores(held_out, config.columns.segments, outcome, config.measures.minimum_segment_rows)
     version_tags = _version_tags(config, training_set, trigger_window)
     with tracking(uri), tempfile.TemporaryDirectory(prefix="driftgate-retrain-") as name:
         folder = Path(name)
         version_tags[HASH_TAG] = _write_reference(config, training_set, held_out, estimator, folder)
-        write_json(folder / "performance.json", performance)
+        write_json(folder / "performance.json", {**performance, "segments": segments})
         _write_importance(config, held_out, estimator, folder)
         experiment_id = _experiment(uri, f"driftgate/{config.id}/retraining")
         _delete_leftovers(uri, experiment_id, trigger_window)
@@ -156,11 +158,6 @@ def _log_run(
             mlflow.log_artifacts(str(folder), "reference")
             _log_model(config, estimator, held_out)
         return run.info.run_id, version_tags
-
-
-def _performance(config: MonitorConfig, held_out: pd.DataFrame, estimator: Any) -> dict[str, float]:
-    """Return the scores on rows the estimator has not seen: what the monitor may expect of it."""
-    return scores(make_outcome(config, held_out[str(config.columns.target)], predict(config, estimator, held_out)))
 
 
 def _version_tags(config: MonitorConfig, training_set: TrainingSet, trigger_window: Window) -> dict[str, str]:

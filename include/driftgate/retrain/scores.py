@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
+from driftgate.columns import segment_rows
 from driftgate.config.models import MonitorConfig
 from driftgate.predictions import Predictions, positive_class
 
@@ -84,15 +85,11 @@ def comparison_metric(config: MonitorConfig, found: Mapping[str, float]) -> str:
 
 
 def segment_scores(frame: pd.DataFrame, columns: list[str], outcome: Outcome, minimum_rows: int) -> Mapping[str, Mapping[str, float]]:
-    """Return the scores per ``column=value`` for values with enough rows; missing values are the segment ``(missing)``."""
+    """Return the scores per ``column=value``, as :func:`driftgate.columns.segment_rows` names and chooses them."""
     found = {}
     for column in columns:
-        values = frame[column]
-        names = np.where(values.isna(), "(missing)", [_name(value) for value in values])
-        for name in sorted(set(names)):
-            rows = names == name
-            if rows.sum() >= minimum_rows:
-                found[f"{column}={name}"] = scores(outcome.take(rows))
+        for name, rows in segment_rows(frame[column], column, minimum_rows).items():
+            found[name] = scores(outcome.take(rows))
     return found
 
 
@@ -144,7 +141,3 @@ def _probability_of(truth: np.ndarray, classes: np.ndarray, probabilities: np.nd
 
 def _text(values: np.ndarray) -> np.ndarray:
     return np.array([str(value) for value in values], dtype=object)
-
-
-def _name(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from driftgate.config.models import MonitorConfig
 from driftgate.errors import ModelNotFoundError
@@ -26,7 +26,11 @@ log = logging.getLogger(__name__)
 
 ROWS_ARTIFACT = "reference/reference.parquet"
 PERFORMANCE_ARTIFACT = "reference/performance.json"
+SEGMENTS = "segments"
+"""Key in the performance, beside the names of the metrics: the same per segment."""
 IMPORTANCE_ARTIFACT = "reference/importance.json"
+SegmentScores = Mapping[str, Mapping[str, float]]
+"""Scores by metric name, by segment, for example ``origin=EWR``."""
 HASH_TAG = "driftgate.reference_sha256"
 """Tag of the model version: hash of the Parquet file."""
 
@@ -57,8 +61,18 @@ def fetch_reference(config: MonitorConfig, settings: Settings, version: str) -> 
 
 def reference_performance(config: MonitorConfig, settings: Settings, version: str) -> Mapping[str, float]:
     """Return the model's scores on rows held out of its training; errors as for :func:`fetch_reference`."""
-    note = json.loads(_fetch(config, settings, version).note.read_text(encoding="utf-8"))
-    return {str(name): float(value) for name, value in note["performance"].items()}
+    return reference_scores(config, settings, version)[0]
+
+
+def reference_scores(config: MonitorConfig, settings: Settings, version: str) -> tuple[Mapping[str, float], SegmentScores]:
+    """Return :func:`reference_performance` and the same per segment; a version that was registered without segments has none."""
+    performance = json.loads(_fetch(config, settings, version).note.read_text(encoding="utf-8"))["performance"]
+    segments = performance.pop(SEGMENTS, {})
+    return _numbers(performance), {str(segment): _numbers(scores) for segment, scores in segments.items()}
+
+
+def _numbers(content: Mapping[str, Any]) -> dict[str, float]:
+    return {str(name): float(value) for name, value in content.items()}
 
 
 def load_importance(config: MonitorConfig, settings: Settings, version: str | None) -> Mapping[str, float] | None:
@@ -101,7 +115,7 @@ def _fetch_importance(config: MonitorConfig, settings: Settings, version: str) -
 
 
 def _shares(content: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    return {str(name): float(share) for name, share in content["shares"].items()}
+    return _numbers(content["shares"])
 
 
 def _fetch(config: MonitorConfig, settings: Settings, version: str) -> _Copy:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -155,6 +157,31 @@ def test_a_deleted_experiment_comes_back(mlflow_uri: str) -> None:
 
 def test_without_a_server_the_link_names_the_run(mlflow_uri: str) -> None:
     assert run_link(mlflow_uri, "abc") == "runs:/abc"
+
+
+class OneRun(BaseHTTPRequestHandler):
+    """An MLflow server that knows one run."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"run": {"info": {"run_id": "abc", "experiment_id": "7", "status": "FINISHED"}, "data": {}}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("public_url", [None, "https://mlflow.example/"])
+def test_the_link_opens_the_run_in_the_view_for_trained_models(public_url: str | None) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), OneRun) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        link = run_link(address, "abc", public_url)
+        server.shutdown()
+    start = "https://mlflow.example" if public_url else address
+    assert link == f"{start}/#/experiments/7/runs/abc?workflowType=machine_learning"
 
 
 def test_names_are_readable_valid_and_never_shared() -> None:

@@ -116,6 +116,12 @@ def test_a_missing_segment_value_is_a_segment_of_its_own() -> None:
     assert "vendor=(missing)" in compare(make_config(), frame, None, Fixed("new")).challenger_segments
 
 
+def test_segments_of_large_numbers_stay_apart() -> None:
+    frame = held_out(1, 300)
+    frame["vendor"] = np.where(np.arange(300) < 150, 1234567.0, 1234568.0)
+    assert set(compare(make_config(), frame, None, Fixed("new")).challenger_segments) == {"vendor=1234567", "vendor=1234568"}
+
+
 def test_a_champion_whose_columns_are_gone_is_replaced_and_the_reason_says_why() -> None:
     result = compare(make_config(), held_out(1, 100).drop(columns="old"), Fixed("old"), Fixed("new"))
     assert result.challenger_wins

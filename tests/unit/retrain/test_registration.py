@@ -21,7 +21,7 @@ from driftgate.retrain import registration
 from driftgate.retrain.promotion import promote, rollback
 from driftgate.retrain.registration import register_challenger
 from driftgate.retrain.training_set import TrainingSet, build
-from driftgate.serve.references import fetch_reference, reference_performance
+from driftgate.serve.references import fetch_reference, reference_performance, reference_scores
 from driftgate.serve.registry import Registry
 from driftgate.serve.scoring import score
 from factories import make_binary_config, make_binary_frame, make_config, make_frame, make_window
@@ -80,6 +80,10 @@ def test_the_performance_is_that_of_the_held_out_rows_only(here, tmp_path: Path)
     assert set(performance) == {"me", "mae", "rmse", "mape", "r2"}
     assert performance["mae"] == pytest.approx(np.abs(scored["prediction"] - scored["duration"]).mean())
     assert client(here.mlflow_uri).get_run(made.run_id).data.metrics["held_out.mae"] == pytest.approx(performance["mae"])
+    only_a = scored[scored["vendor"] == "a"]
+    segments = reference_scores(config, here, made.version)[1]
+    assert set(segments) == {f"vendor={name}" for name, rows in scored.groupby("vendor") if len(rows) >= 50}
+    assert segments["vendor=a"]["mae"] == pytest.approx(np.abs(only_a["prediction"] - only_a["duration"]).mean())
 
 
 def test_a_rerun_finds_the_version_and_does_not_train_again(here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
