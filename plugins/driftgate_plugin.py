@@ -9,14 +9,17 @@ from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
-from driftgate_airflow.links import APP_PREFIX, DOCS_ROUTE, base_path
+from driftgate_airflow.links import APP_PREFIX, DAG_TAB_ROUTE, DOCS_ROUTE, PAGES_ROUTE, base_path
 from driftgate_airflow.listeners import WarmStart
 from driftgate_airflow.timetables import MonitorTimetable
 from driftgate_airflow.ui.lazy import LazyApp
 
+_PAGES = f"{base_path()}{APP_PREFIX}"
+_ICONS = {"icon": f"{_PAGES}/icons/driftgate.svg", "icon_dark_mode": f"{_PAGES}/icons/driftgate-dark.svg"}
+
 
 class DriftgatePlugin(AirflowPlugin):
-    """Data Docs and reports behind Airflow's own login, and the schedule of monitors."""
+    """The monitors' pages, Data Docs and reports behind Airflow's own login, and the schedule of monitors."""
 
     name = "driftgate"
     fastapi_apps: ClassVar[list[dict[str, Any]]] = [
@@ -26,10 +29,25 @@ class DriftgatePlugin(AirflowPlugin):
     listeners: ClassVar[list[object]] = [WarmStart()]
     external_views: ClassVar[list[dict[str, Any]]] = [
         {
+            "name": "Driftgate",
+            "href": f"{_PAGES}/pages/index.html",
+            "destination": "nav",
+            "url_route": PAGES_ROUTE,
+            "nav_top_level": True,
+            **_ICONS,
+        },
+        {
             "name": "Data Docs",
-            "href": f"{base_path()}{APP_PREFIX}/data-docs/index.html",
+            "href": f"{_PAGES}/data-docs/index.html",
             "destination": "nav",
             "url_route": DOCS_ROUTE,
             "nav_top_level": True,
-        }
+        },
+        {
+            "name": "Driftgate",
+            "href": f"{_PAGES}/pages/monitor.html?dag={{DAG_ID}}",
+            "destination": "dag",
+            "url_route": DAG_TAB_ROUTE,
+            **_ICONS,
+        },
     ]

@@ -225,7 +225,7 @@ def log_mlflow(context: Context, batch: Batch, result: GateResult, measures: Mea
     from driftgate.record.mlflow_runs import log_window
 
     with context.store.window_lock(context.config.id, batch.window, "mlflow"):
-        return log_window(
+        run_id = log_window(
             context.config,
             context.settings.require_mlflow(),
             batch,
@@ -234,6 +234,8 @@ def log_mlflow(context: Context, batch: Batch, result: GateResult, measures: Mea
             config_fingerprint=context.monitor.fingerprint,
             dag_run=batch.dag_run,
         )
+        context.store.save_report(context.config.id, batch.window, "mlflow", run_id)
+    return run_id
 
 
 def render_report(context: Context, batch: Batch, mlflow_run: str | None = None) -> RenderedReport:

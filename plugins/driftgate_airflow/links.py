@@ -1,12 +1,15 @@
-"""Links from a task to what it made: Data Docs, MLflow run, Evidently report.
+"""Links from a task to what it made or is about: Data Docs, MLflow run, Evidently report, the monitor's page, Grafana.
 
-An operator pushes the address as an XCom while it runs; the link reads it back when the task ends, also when it failed.
+An operator pushes the address as an XCom while it runs; the link reads it back when the task ends, also when it failed. Airflow shows
+no link whose address is empty.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
@@ -14,10 +17,19 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
+    from driftgate.context import Context as MonitorContext
+    from driftgate.records import Window
+
 APP_PREFIX = "/driftgate"
 """Where the pages of this package are mounted in Airflow's web server."""
 DOCS_ROUTE = "data-docs"
 """Route of the Data Docs view inside Airflow's UI."""
+PAGES_ROUTE = "driftgate"
+"""Route of the monitors' pages inside Airflow's UI."""
+DAG_TAB_ROUTE = "driftgate-monitor"
+"""Route of the tab on a DAG's page; Airflow wants each route once."""
+GRAFANA_DASHBOARD = "driftgate-model"
+"""Identifier of the dashboard about one monitor."""
 
 
 class _PushedLink(BaseOperatorLink):
@@ -52,6 +64,24 @@ class ReportLink(_PushedLink):
     key = "report_address"
 
 
+class MonitorLink(_PushedLink):
+    """The window on the monitor's page."""
+
+    name = "Driftgate"
+    key = "monitor_address"
+
+
+class GrafanaLink(_PushedLink):
+    """The window on the monitor's dashboard."""
+
+    name = "Grafana"
+    key = "grafana_address"
+
+
+WINDOW_LINKS = (MonitorLink(), GrafanaLink())
+"""For tasks whose addresses :func:`push_window_links` pushes."""
+
+
 def base_path() -> str:
     """Return the path below which Airflow's UI is served (empty at the root of its host)."""
     from airflow.sdk.configuration import conf
@@ -59,15 +89,68 @@ def base_path() -> str:
     return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
 
 
+def in_frame(route: str, path: str) -> str:
+    """Return the address that opens one of this package's pages inside Airflow's UI, in the frame of the view ``route``."""
+    base = base_path()
+    return f"{base}/plugin/{route}{base}{APP_PREFIX}/{path}"
+
+
 def data_docs_address(page: str | None) -> str:
     """Return the address of a Data Docs page (relative to the site; None: its index) as a view inside Airflow's UI."""
-    file = quote(page or "index.html")
-    return f"{base_path()}/plugin/{DOCS_ROUTE}{APP_PREFIX}/data-docs/{file}"
+    return in_frame(DOCS_ROUTE, f"data-docs/{quote(page or 'index.html')}")
 
 
 def report_address(dag_id: str, window_key: str) -> str:
-    """Return the address of a window's Evidently report; readable by who may read the monitor's DAG."""
-    return f"{base_path()}{APP_PREFIX}/reports/{quote(dag_id)}/{quote(window_key)}/evidently.html"
+    """Return the address of a window's Evidently report inside Airflow's UI; readable by who may read the monitor's DAG."""
+    return in_frame(PAGES_ROUTE, f"reports/{quote(dag_id)}/{quote(window_key)}/evidently.html")
+
+
+def monitor_address(dag_id: str, window_key: str | None = None) -> str:
+    """Return the address of a monitor's page inside Airflow's UI, with one of its windows marked."""
+    return in_frame(PAGES_ROUTE, monitor_page(dag_id, window_key))
+
+
+def monitor_page(dag_id: str, window_key: str | None = None) -> str:
+    """Return the path of a monitor's page below this package's prefix."""
+    window = f"&window={quote(window_key)}" if window_key else ""
+    return f"pages/monitor.html?dag={quote(dag_id, safe='')}{window}"
+
+
+def dag_address(dag_id: str) -> str:
+    """Return the address of a DAG in Airflow's UI."""
+    return f"{base_path()}/dags/{quote(dag_id, safe='')}"
+
+
+def dag_run_address(dag_id: str, run_id: str) -> str:
+    """Return the address of a DAG run in Airflow's UI."""
+    return f"{dag_address(dag_id)}/runs/{quote(run_id, safe='')}"
+
+
+def grafana_address(grafana_url: str | None, monitor: str, start: datetime | None = None, end: datetime | None = None) -> str | None:
+    """Return the address of a monitor's dashboard in Grafana, for a stretch of time; None without a Grafana."""
+    if not grafana_url:
+        return None
+    values = {"var-monitor": monitor}
+    if start is not None and end is not None:
+        values |= {"from": str(round(start.timestamp() * 1000)), "to": str(round(end.timestamp() * 1000))}
+    return f"{grafana_url}/d/{GRAFANA_DASHBOARD}?{urlencode(values)}"
+
+
+def mlflow_address(server: str, run_id: str) -> str:
+    """Return the address of a run in MLflow, by its id alone."""
+    return f"{server.rstrip('/')}/#/runs/{quote(run_id, safe='')}"
+
+
+def push_window_links(context: Mapping[str, Any], monitor: MonitorContext, window: Window) -> None:
+    """Push the addresses of a window's place on the monitor's page and, where there is one, on its Grafana dashboard."""
+    config = monitor.config
+    addresses = {
+        MonitorLink.key: monitor_address(config.monitor_dag_id, window.key),
+        GrafanaLink.key: grafana_address(monitor.settings.grafana_url, config.id, window.start, window.end),
+    }
+    for key, address in addresses.items():
+        if address:
+            context["ti"].xcom_push(key=key, value=address)
 
 
 def absolute(address: str) -> str:

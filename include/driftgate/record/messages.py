@@ -7,7 +7,7 @@ sending and noting that it was sent a process can die; only then a message is se
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -73,8 +73,9 @@ class MessageStore:
         return to_message(row) if row else None
 
     def mark_sent(self, message: Message, remark: str | None = None) -> bool:
-        """Note a delivery, by the server's clock as incidents are; False when another deliverer has claimed the message since."""
-        return self._settle(message, state=MessageState.SENT.value, sent_at=func.now(), not_before=None, last_error=_error(remark))
+        """Note a delivery, by the server's clock as incidents are, whoever has claimed the message since; False when it was settled."""
+        sent = {"state": MessageState.SENT.value, "sent_at": func.now(), "not_before": None, "last_error": _error(remark)}
+        return self._change(sent, TABLE.c.id == message.id, TABLE.c.state == _PENDING)
 
     def mark_failed(self, message: Message, error: str, not_before: datetime | None) -> bool:
         """Note a failed attempt: another one follows at ``not_before``; with None the message is given up."""
@@ -91,8 +92,10 @@ class MessageStore:
 
     def _settle(self, message: Message, **values: Any) -> bool:
         """Change a message that is still ours: pending, and claimed by nobody else since."""
-        ours = (TABLE.c.id == message.id, TABLE.c.state == _PENDING, TABLE.c.attempts == message.attempts)
-        statement = update(TABLE).where(*ours).values(**values, updated_at=func.now())
+        return self._change(values, TABLE.c.id == message.id, TABLE.c.state == _PENDING, TABLE.c.attempts == message.attempts)
+
+    def _change(self, values: Mapping[str, Any], *conditions: ColumnElement[bool]) -> bool:
+        statement = update(TABLE).where(*conditions).values(**values, updated_at=func.now())
         with transaction(self.engine) as connection:
             return connection.execute(statement).rowcount == 1
 

@@ -57,8 +57,8 @@ ORDER BY m.monitor, b.window_start, b.window_end
 _MEASURED = text("""
 SELECT m.monitor, b.window_start, b.window_end, b.measured_model_version,
        d.share, d.threshold, d.verdict, d.drifted_columns, d.judged_columns,
-       m.metric AS performance_metric, p.value AS performance, p.reference_value AS performance_reference,
-       p.threshold AS performance_threshold, p.verdict AS performance_verdict
+       p.window_start AS performance_start, p.window_end AS performance_end, p.value AS performance,
+       p.reference_value AS performance_reference, p.threshold AS performance_threshold, p.verdict AS performance_verdict
 FROM unnest(CAST(:monitors AS text[]), CAST(:metrics AS text[])) AS m (monitor, metric)
 CROSS JOIN LATERAL (
     SELECT * FROM driftgate.batch WHERE batch.monitor = m.monitor AND status = 'measured'
@@ -77,10 +77,11 @@ LEFT JOIN LATERAL (
       AND d."column" = '' AND d.segment = ''
 ) AS d ON true
 LEFT JOIN LATERAL (
-    SELECT * FROM driftgate.metric AS p
-    WHERE p.monitor = b.monitor AND p.model_version = b.measured_model_version
-      AND p.window_start = b.window_start AND p.window_end = b.window_end
-      AND p.family = 'performance' AND p.metric = m.metric AND p."column" = '' AND p.segment = '' LIMIT 1
+    SELECT p.* FROM driftgate.metric AS p
+    JOIN driftgate.batch AS o ON o.monitor = p.monitor AND o.window_start = p.window_start AND o.window_end = p.window_end
+     AND o.measured_model_version = p.model_version
+    WHERE p.monitor = m.monitor AND p.family = 'performance' AND p.metric = m.metric AND p."column" = '' AND p.segment = ''
+    ORDER BY p.window_start DESC, p.window_end DESC LIMIT 1
 ) AS p ON true
 """)
 
@@ -130,6 +131,7 @@ class Fleet:
     windows: Mapping[str, Sequence[Row]]
     """Newest windows, oldest first, with the gate's verdict, drift share and performance."""
     measured: Mapping[str, Row]
+    """Newest measured window; its performance is that of the newest window whose targets are known, which may be an older one."""
     decisions: Mapping[str, Row]
     retrainings: Mapping[str, Row]
     champions: Mapping[str, Row]

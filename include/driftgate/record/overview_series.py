@@ -83,7 +83,7 @@ _CELLS = """
 
 _RANKED = """
 SELECT family, "column", count(*) AS windows, count(*) FILTER (WHERE verdict = 'alarm') AS alarms, max(ratio) AS worst,
-       (array_agg(direction ORDER BY window_start DESC))[1] AS direction, (array_agg(method ORDER BY window_start DESC))[1] AS method,
+       max(direction) AS direction, max(method) AS method,
        count(*) OVER () AS total
 FROM ({cells}) AS cells GROUP BY family, "column"
 ORDER BY alarms DESC, worst DESC NULLS LAST, "column", family LIMIT :columns

@@ -153,13 +153,12 @@ metric = Table(
     _text("method", nullable=True),
     Column("reference_value", Double, nullable=True),
     *_bookkeeping(),
-    PrimaryKeyConstraint("monitor", "model_version", "window_start", "window_end", "family", "metric", "column", "segment"),
+    PrimaryKeyConstraint("monitor", "window_start", "window_end", "model_version", "family", "metric", "column", "segment"),
     _belongs_to_batch(),
     _one_of("family", METRIC_FAMILIES),
     _one_of("direction", Direction),
     _one_of("verdict", MetricVerdict),
     Index("metric_series_idx", "monitor", "family", "metric", "column", "window_start"),
-    Index("metric_batch_idx", "monitor", "window_start", "window_end"),
 )
 
 decision = Table(

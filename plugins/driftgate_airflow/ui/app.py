@@ -1,4 +1,4 @@
-"""The pages: Data Docs and Evidently reports, served file by file behind Airflow's permissions.
+"""The pages: the monitors' state, Data Docs and Evidently reports, served behind Airflow's permissions.
 
 Mounted static folders would bypass the permissions of the application, hence routes.
 """
@@ -8,15 +8,19 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fastapi import FastAPI, HTTPException
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from driftgate.errors import DriftgateError, ServiceError, SettingsError
 from driftgate.settings import Settings, load
 from driftgate_airflow.ui import access
+from driftgate_airflow.ui.api import create_router
 from driftgate_airflow.ui.assets import VENDOR_DIR, localise
-from driftgate_airflow.ui.files import ASSET_HEADERS, DOCS_HEADERS, REPORT_HEADERS, find
+from driftgate_airflow.ui.files import ASSET_HEADERS, DOCS_HEADERS, ICONS_DIR, PAGE_HEADERS, PAGES_DIR, REPORT_HEADERS, find, serve
+from driftgate_airflow.ui.known import monitor_id
 
-_DAG_ID = re.compile(r"monitor__([a-z][a-z0-9_]{0,62})")
 _WINDOW_KEY = re.compile(r"\d{8}T\d{6}Z-\d{8}T\d{6}Z")
 _REWRITTEN = {".html": "text/html", ".css": "text/css"}
 _NO_DOCS = (
@@ -29,6 +33,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application; ``settings`` default to those of the installation."""
     resolved = settings or load()
     app = FastAPI(title="Driftgate", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_files(app, resolved)
+    app.include_router(create_router(resolved))
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(DriftgateError, _failed)
+    return app
+
+
+def _add_files(app: FastAPI, settings: Settings) -> None:
+    @app.get("/pages/{path:path}", dependencies=[access.website()])
+    def pages(path: str, request: Request) -> Response:
+        return serve(_found(find(PAGES_DIR, path)), request, PAGE_HEADERS)
 
     @app.get("/data-docs", dependencies=[access.website()])
     def data_docs_root() -> Response:
@@ -36,17 +52,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @app.get("/data-docs/{path:path}", dependencies=[access.website()])
     def data_docs(path: str) -> Response:
-        return _data_docs_file(resolved.data_docs_dir, path)
+        return _data_docs_file(settings.data_docs_dir, path)
+
+    @app.get("/icons/{path:path}", dependencies=[access.website()])
+    def icons(path: str, request: Request) -> Response:
+        return serve(_found(find(ICONS_DIR, path)), request, ASSET_HEADERS)
 
     @app.get("/vendor/{path:path}", dependencies=[access.website()])
-    def vendor(path: str) -> Response:
-        return FileResponse(_found(find(VENDOR_DIR, path)), headers=ASSET_HEADERS)
+    def vendor(path: str, request: Request) -> Response:
+        return serve(_found(find(VENDOR_DIR, path)), request, ASSET_HEADERS)
 
     @app.get("/reports/{dag_id}/{window_key}/evidently.html", dependencies=[access.dag_runs()])
     def report(dag_id: str, window_key: str) -> Response:
-        return FileResponse(_report_file(resolved, dag_id, window_key), media_type="text/html", headers=REPORT_HEADERS)
-
-    return app
+        return FileResponse(_report_file(settings, dag_id, window_key), media_type="text/html", headers=REPORT_HEADERS)
 
 
 def _found(path: Path | None) -> Path:
@@ -67,7 +85,33 @@ def _data_docs_file(root: Path, path: str) -> Response:
 
 
 def _report_file(settings: Settings, dag_id: str, window_key: str) -> Path:
-    monitor = _DAG_ID.fullmatch(dag_id)
+    monitor = monitor_id(dag_id)
     if monitor is None or not _WINDOW_KEY.fullmatch(window_key):
         raise HTTPException(404, "There is no such report.")
-    return _found(find(settings.window_dir(monitor[1], window_key), "evidently.html"))
+    return _found(find(settings.window_dir(monitor, window_key), "evidently.html"))
+
+
+# --- what is answered instead of a page -------------------------------------------------------------------------------
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """Lead a person without a login to Airflow's login page; everything else is told the status."""
+    assert isinstance(error, HTTPException)
+    is_page = request.method == "GET" and request.url.path.endswith(".html") and "text/html" in request.headers.get("accept", "")
+    if error.status_code == 401 and is_page:
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(access.login_address(f"{request.url.path}{query}"), 302, headers={"Cache-Control": "no-store"})
+    return await http_exception_handler(request, error)
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    """Say in one line which parameter cannot be read, and why."""
+    assert isinstance(error, RequestValidationError)
+    problems = (f"{problem['loc'][-1]}: {problem['msg'][:1].lower()}{problem['msg'][1:]}" for problem in error.errors())
+    return JSONResponse({"detail": "; ".join(problems)}, 422)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """Say what the records' server said: not there or not set up (503), or a fault of our own (500)."""
+    status = 503 if isinstance(error, (ServiceError, SettingsError)) else 500
+    return JSONResponse({"detail": str(error)}, status, headers={"Cache-Control": "no-store"})

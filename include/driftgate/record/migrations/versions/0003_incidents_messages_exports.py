@@ -64,6 +64,15 @@ CREATE INDEX export_failed_idx ON driftgate.export (sink, monitor) WHERE state =
 """
 
 
+METRIC = """
+ALTER TABLE driftgate.metric
+    DROP CONSTRAINT metric_pkey,
+    ADD CONSTRAINT metric_pkey
+        PRIMARY KEY (monitor, window_start, window_end, model_version, family, metric, "column", segment);
+DROP INDEX driftgate.metric_batch_idx
+"""
+"""All metrics of a window lie together, so that the key also finds a window; the index that did is no longer needed."""
+
 REPORT = """
 ALTER TABLE driftgate.report ADD COLUMN seconds double precision;
 COMMENT ON COLUMN driftgate.report.seconds IS 'How long drawing took.'
@@ -71,13 +80,16 @@ COMMENT ON COLUMN driftgate.report.seconds IS 'How long drawing took.'
 
 
 def upgrade() -> None:
-    for statement in (INCIDENT, MESSAGE, EXPORT, REPORT):
+    for statement in (INCIDENT, MESSAGE, EXPORT, METRIC, REPORT):
         op.execute(statement)
 
 
 def downgrade() -> None:
     op.execute("DROP TABLE driftgate.message, driftgate.export")
     op.execute("ALTER TABLE driftgate.report DROP COLUMN seconds")
+    op.execute("CREATE INDEX metric_batch_idx ON driftgate.metric (monitor, window_start, window_end)")
+    key = 'monitor, model_version, window_start, window_end, family, metric, "column", segment'
+    op.execute(f"ALTER TABLE driftgate.metric DROP CONSTRAINT metric_pkey, ADD CONSTRAINT metric_pkey PRIMARY KEY ({key})")
     op.execute("ALTER TABLE driftgate.incident DROP CONSTRAINT incident_severity_check")
     for column in ("severity", "model_version", "likely_causes", "acknowledged_by", "resolved_window_start", "resolved_window_end"):
         op.execute(f"ALTER TABLE driftgate.incident DROP COLUMN {column}")
