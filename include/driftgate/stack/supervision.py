@@ -138,7 +138,8 @@ class Supervisor:
             try:
                 self._call("stopProcess", name, False)
             except xmlrpc.client.Fault as fault:
-                if "NOT_RUNNING" not in fault.faultString:
+                # BAD_NAME: a stack that an earlier release started does not know the program
+                if not {"NOT_RUNNING", "BAD_NAME"} & set(fault.faultString.replace(":", " ").split()):
                     raise StackError(f"{name} could not be stopped: {fault.faultString}") from fault
         deadline = time.monotonic() + _QUIT_SECONDS
         while any(info.pid for name, info in self.processes().items() if name in names):
