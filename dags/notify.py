@@ -1,20 +1,21 @@
 """The Airflow DAG `driftgate__notify`: every five minutes it sends the messages that are due.
 
 A run of a monitor delivers its own messages at once; what was not taken then (a receiver was down, quiet hours) and the daily digest come
-from here. Without a channel in include/notifications.yaml there is nothing to send, and the DAG has no schedule.
+from here. Without a channel in include/notifications.yaml there is nothing to send, and the DAG does not exist.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, get_parsing_context
 
 from driftgate.config.notifications import fingerprint, load_notifications
 from driftgate.settings import load
 from driftgate_airflow.dag_parts import EARLIEST
 from driftgate_airflow.operators.deliver_messages import DeliverMessagesOperator
 
+DAG_ID = "driftgate__notify"
 DOCS = """\
 ### Who is told when something is wrong
 
@@ -25,25 +26,25 @@ distances and then given up; one channel that is down holds up no other.
 
 - `deliver` failed: a channel did not take a message; the log names channel, connection and answer. The message is kept and tried again.
 - given up: `driftgate notify messages` shows why; after correcting the connection, `driftgate notify retry` sends it after all.
-- no runs: the file has no channel, or the DAG is paused.
+- no runs: the DAG is paused.
 
 Owner: **driftgate** · file: `{file}` · configuration `{fingerprint}`
 """
 
-path = load().notifications_path
-is_active = load_notifications(path).is_active
-
-with DAG(
-    dag_id="driftgate__notify",
-    description="Sends messages about incidents, waiting challengers and the daily digest",
-    doc_md=DOCS.format(file=path.name, fingerprint=fingerprint(path)),
-    schedule="*/5 * * * *" if is_active else None,
-    start_date=EARLIEST,
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,
-    dagrun_timeout=timedelta(minutes=10),
-    tags=["driftgate", "notifications"],
-    default_args={"owner": "driftgate"},
-):
-    DeliverMessagesOperator(task_id="deliver", retries=0, execution_timeout=timedelta(minutes=8))
+if get_parsing_context().dag_id in (None, DAG_ID):
+    path = load().notifications_path
+    if load_notifications(path).is_active:
+        with DAG(
+            dag_id=DAG_ID,
+            description="Sends messages about incidents, waiting challengers and the daily digest",
+            doc_md=DOCS.format(file=path.name, fingerprint=fingerprint(path)),
+            schedule="*/5 * * * *",
+            start_date=EARLIEST,
+            catchup=False,
+            max_active_runs=1,
+            is_paused_upon_creation=False,
+            dagrun_timeout=timedelta(minutes=10),
+            tags=["driftgate", "notifications"],
+            default_args={"owner": "driftgate"},
+        ):
+            DeliverMessagesOperator(task_id="deliver", retries=0, execution_timeout=timedelta(minutes=8))

@@ -15,11 +15,16 @@ import pytest
 from driftgate.settings import Settings, load
 
 if TYPE_CHECKING:
+    from receivers import Receivers
     from world import World
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
-for name in ("DRIFTGATE_HOME", "DRIFTGATE_DATABASE_URI", "MLFLOW_TRACKING_URI", "DRIFTGATE_AIRFLOW_URL"):
+_OF_A_STACK = (
+    *("DRIFTGATE_HOME", "DRIFTGATE_DATABASE_URI", "MLFLOW_TRACKING_URI", "DRIFTGATE_AIRFLOW_URL", "DRIFTGATE_NOTIFICATIONS_FILE"),
+    *("PROMETHEUS_GATEWAY", "INFLUXDB_URL", "GRAFANA_URL"),
+)
+for name in _OF_A_STACK:
     os.environ.pop(name, None)  # a running stack must never be touched by unit tests
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -93,18 +98,32 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The stack after `driftgate demo`, with its own state folder, monitor files and ports."""
-    from world import World
+def receivers() -> Iterator[Receivers]:
+    """A real mail server and a real web server that keep what they get."""
+    from receivers import Receivers
+
+    made = Receivers()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory, receivers: Receivers) -> Iterator[World]:
+    """The stack after `driftgate demo`, with its own state folder, monitor files and ports, telling the receivers."""
+    from world import NOTIFICATIONS, World
 
     base = tmp_path_factory.mktemp("world")
     monitors = base / "monitors"
     shutil.copytree(PROJECT_ROOT / "include" / "monitors", monitors)
+    (base / "notifications.yaml").write_text(NOTIFICATIONS, encoding="utf-8")
     environ = {
         **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "DRIFTGATE_HOME": str(base / "home"),
         "DRIFTGATE_PROJECT_ROOT": str(PROJECT_ROOT),
         "DRIFTGATE_MONITORS_DIR": str(monitors),
+        "DRIFTGATE_NOTIFICATIONS_FILE": str(base / "notifications.yaml"),
+        **receivers.environment(),
         # a monitor file that is added or broken shows after seconds instead of half a minute
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",

@@ -17,6 +17,16 @@ from driftgate.airflow_api import AirflowApi
 from driftgate.settings import Settings
 
 Completed = subprocess.CompletedProcess[str]
+NOTIFICATIONS = """\
+channels:
+  mail: {kind: email, connection: test_mail, to: [oncall@example.org]}
+  slack: {kind: slack, connection: test_slack}
+  teams: {kind: teams, connection: test_teams}
+  hook: {kind: webhook, connection: test_webhook}
+routes:
+  - channels: [mail, slack, teams, hook]
+"""
+"""Where the stack of the tests sends its messages: to the receivers."""
 TABLES = ("batch", "gate_result", "metric", "decision", "incident", "retraining", "report")
 
 
@@ -82,6 +92,10 @@ class World:
     def sql(self, statement: str, **parameters: Any) -> list[dict[str, Any]]:
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(text(statement), parameters).mappings()]
+
+    def sql_write(self, statement: str, **parameters: Any) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(text(statement), parameters)
 
     def counts(self) -> dict[str, int]:
         return {name: self.sql(f"SELECT count(*) AS n FROM driftgate.{name}")[0]["n"] for name in TABLES}

@@ -222,7 +222,7 @@ def store(context: Context, batch: Batch, measures: Measures) -> None:
 
 def log_mlflow(context: Context, batch: Batch, result: GateResult, measures: Measures) -> str:
     """Write the window's one MLflow run and return its id."""
-    from driftgate.record.mlflow_runs import log_window
+    from driftgate.record.mlflow_runs import log_window, run_link
 
     with context.store.window_lock(context.config.id, batch.window, "mlflow"):
         run_id = log_window(
@@ -234,7 +234,8 @@ def log_mlflow(context: Context, batch: Batch, result: GateResult, measures: Mea
             config_fingerprint=context.monitor.fingerprint,
             dag_run=batch.dag_run,
         )
-        context.store.save_report(context.config.id, batch.window, "mlflow", run_id)
+        address = run_link(context.settings.require_mlflow(), run_id, context.settings.mlflow_public_url)
+        context.store.save_report(context.config.id, batch.window, "mlflow", address)
     return run_id
 
 

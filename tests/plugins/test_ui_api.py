@@ -467,14 +467,14 @@ def test_lists_are_paged_by_window(get: Get, store: Any) -> None:
 def test_a_window_leads_to_everything_that_was_made_of_it(get: Get, store: Any, pages: Any) -> None:
     window = save_window(store, 0)
     store.save_report("trips", window, "evidently", "/somewhere/evidently.html")
-    store.save_report("trips", window, "mlflow", "abc123")
+    store.save_report("trips", window, "mlflow", "http://mlflow.test:5000/#/experiments/1/runs/abc123")
     item = get(f"{OWN}/windows")["items"][0]
     assert item["links"] == {
         "page": f"/plugin/driftgate/driftgate/pages/monitor.html?dag=monitor__trips&window={window.key}",
         "dag_run": "/dags/monitor__trips/runs/manual__0",
         "data_docs": "/plugin/data-docs/driftgate/data-docs/validations/0.html",
         "evidently": f"/plugin/driftgate/driftgate/reports/monitor__trips/{window.key}/evidently.html",
-        "mlflow": "http://mlflow.test:5000/#/runs/abc123",
+        "mlflow": "http://mlflow.test:5000/#/experiments/1/runs/abc123",
         "grafana": None,
     }
     assert (item["drift"]["share"], item["performance"]["ratio"], item["gate"]["verdict"]) == (0.25, 3.0, "pass")

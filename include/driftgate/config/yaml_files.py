@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -22,11 +22,16 @@ _EXPECTED = {
     "int_parsing": "a whole number",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
     "string_type": "text",
     "list_type": "a list",
     "dict_type": "a section with keys",
     "mapping_type": "a section with keys",
     "model_type": "a section with keys",
+    "datetime_type": "a date such as 2013-01-01",
+    "datetime_from_date_parsing": "a date such as 2013-01-01",
+    "datetime_parsing": "a date such as 2013-01-01",
 }
 
 
@@ -42,23 +47,41 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load_typed(path: Path, text: str, model: type[Model]) -> Model:
+def _as_it_is(location: Keys) -> Keys:
+    return location
+
+
+def load_typed(
+    path: Path,
+    text: str,
+    model: type[Model],
+    *,
+    example: str = "the comments in the shipped file",
+    keys: Callable[[Keys], Keys] = _as_it_is,
+) -> Model:
     """Turn the text of a file into a model; an empty file is the model with its defaults.
+
+    Parameters
+    ----------
+    example
+        Where a person sees how the file is written.
+    keys
+        Turns pydantic's location of a problem into the keys of the file, where they differ.
 
     Raises
     ------
     ConfigError
         With one line per problem.
     """
-    data = _parse(path, text)
+    data = _parse(path, text, example)
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        lines = _line_numbers(text)
-        raise ConfigError([_describe(path, lines, item, model) for item in error.errors()]) from error
+        lines = line_numbers(text)
+        raise ConfigError([_describe(path, lines, item, keys(item["loc"]), model, example) for item in error.errors()]) from error
 
 
-def _parse(path: Path, text: str) -> Mapping[str, Any]:
+def _parse(path: Path, text: str, example: str) -> Mapping[str, Any]:
     try:
         data = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
@@ -69,11 +92,11 @@ def _parse(path: Path, text: str) -> Mapping[str, Any]:
     if data is None:
         return {}
     if not isinstance(data, Mapping):
-        raise ConfigError([f"{path}: holds {type(data).__name__}, not keys and values; see the comments in the shipped file"])
+        raise ConfigError([f"{path}: holds {type(data).__name__}, not keys and values; see {example}"])
     return data
 
 
-def _line_numbers(text: str) -> dict[Keys, int]:
+def line_numbers(text: str) -> dict[Keys, int]:
     """Map every key path of the document to its line."""
     lines: dict[Keys, int] = {}
 
@@ -93,17 +116,19 @@ def _line_numbers(text: str) -> dict[Keys, int]:
     return lines
 
 
-def _describe(path: Path, lines: Mapping[Keys, int], item: ErrorDetails, model: type[BaseModel]) -> str:
-    keys = tuple(key for key in item["loc"] if key != "[key]")
+def _describe(path: Path, lines: Mapping[Keys, int], item: ErrorDetails, keys: Keys, model: type[BaseModel], example: str) -> str:
+    keys = tuple(key for key in keys if key != "[key]")
     line = next((lines[keys[:depth]] for depth in range(len(keys), 0, -1) if keys[:depth] in lines), 1)
+    if item["type"].startswith("union_tag"):
+        keys = (*keys, item["ctx"]["discriminator"].strip("'"))
     name = ".".join(str(key) for key in keys)
-    return f"{path}:{line}: {name + ': ' if name else ''}{_problem(keys, item, model)}"
+    return f"{path}:{line}: {name + ': ' if name else ''}{_problem(keys, item, model, example)}"
 
 
-def _problem(keys: Keys, item: ErrorDetails, model: type[BaseModel]) -> str:
+def _problem(keys: Keys, item: ErrorDetails, model: type[BaseModel], example: str) -> str:
     kind, value = item["type"], item["input"]
-    if kind == "missing":
-        return "is required and missing; add it (see the comments in the shipped file)"
+    if kind in ("missing", "union_tag_not_found"):
+        return f"is required and missing; add it (see {example})"
     if kind == "extra_forbidden":
         return _unknown_key(keys, model)
     if kind == "value_error":
@@ -111,8 +136,9 @@ def _problem(keys: Keys, item: ErrorDetails, model: type[BaseModel]) -> str:
         return f"{value!r} {message}" if message.startswith(("is ", "must ")) else message
     if kind in _EXPECTED:
         return f"{value!r} is not {_EXPECTED[kind]}; write {_EXPECTED[kind]}"
-    if kind in ("literal_error", "enum"):
-        return f"{value!r} is not allowed; use one of {item['ctx']['expected']}"
+    if kind in ("literal_error", "enum", "union_tag_invalid"):
+        context = item["ctx"]
+        return f"{context.get('tag', value)!r} is not allowed; use one of {context.get('expected') or context.get('expected_tags')}"
     return f"{value!r} is not allowed: {item['msg'][0].lower()}{item['msg'][1:]}"
 
 
@@ -130,9 +156,14 @@ def _allowed_keys(section: Keys, root: type[BaseModel]) -> list[str]:
         following: list[type[BaseModel]] = []
         for model in candidates:
             info = next((info for name, info in model.model_fields.items() if str(key) in (name, info.alias)), None)
-            following += _models_in(info.annotation) if info else [model]
+            following += _models_in(info.annotation) if info else ([model] if _is_item(key, model) else [])
         candidates = following or candidates
     return sorted({info.alias or name for model in candidates for name, info in model.model_fields.items()})
+
+
+def _is_item(key: str | int, model: type[BaseModel]) -> bool:
+    """Whether a key is a place in a list, or a name that the user chose, rather than a key of the section."""
+    return str(key) not in {info.alias or name for name, info in model.model_fields.items()}
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -86,7 +86,7 @@ class Shapes:
             "dag_run": links.dag_run_address(dag_id, row["dag_run"]) if row["dag_run"] else None,
             "data_docs": self.data_docs(row["data_docs"]),
             "evidently": links.report_address(dag_id, span.key) if "evidently" in reports else None,
-            "mlflow": self.mlflow_run(reports.get("mlflow")),
+            "mlflow": _web(reports.get("mlflow")),
             "grafana": self.grafana(span),
         }
 
@@ -160,6 +160,11 @@ class Shapes:
 
     def grafana(self, span: Window) -> str | None:
         return links.grafana_address(self.settings.grafana_url, self.config.id, span.start, span.end)
+
+
+def _web(address: str | None) -> str | None:
+    """Return an address that a browser can open; None for any other (a tracking store without a server)."""
+    return address if address and address.startswith(("http://", "https://")) else None
 
 
 def message_item(row: Row) -> Json:

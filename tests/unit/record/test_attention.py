@@ -32,7 +32,9 @@ def test_what_did_not_arrive_is_shown_with_its_latest_error(store: RecordStore) 
     insert = "INSERT INTO driftgate.message (key, event, channel, state, last_error) VALUES (:key, 'opened', 'mail', :state, :error)"
     for key, state, error in (("a", "failed", "550 no such user"), ("b", "pending", "connection refused"), ("c", "pending", None)):
         run(store, insert, key=key, state=state, error=error)
-    insert = "INSERT INTO driftgate.export VALUES ('m', :start, cast(:start AS timestamptz) + interval '1 day', 'prometheus', :state, 1, :error)"
+    insert = (
+        "INSERT INTO driftgate.export VALUES ('m', :start, cast(:start AS timestamptz) + interval '1 day', 'prometheus', :state, 1, :error)"
+    )
     for start, state, error in (("2024-01-01Z", "failed", "old"), ("2024-01-02Z", "sent", None), ("2024-01-03Z", "failed", "timed out")):
         run(store, insert, start=start, state=state, error=error)
     IncidentStore(store.engine).open("trips", Cause.GATE, make_window(1), "x" * 300, severity=Severity.CRITICAL)

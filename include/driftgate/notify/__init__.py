@@ -1,0 +1,1 @@
+"""Telling people: who hears of what, how it is worded for each kind of channel, and how it gets there."""
