@@ -80,7 +80,7 @@ def test_every_measured_window_is_listed_and_a_report_opens(visitor: Visitor, ad
         expect(page.get_by_text(heading, exact=True)).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
     assert visitor.errors == []
-    visitor.picture("evidently-report")
+    visitor.picture("evidently-snapshot")
 
 
 def test_every_window_with_a_report_is_noted_as_sent(world: World) -> None:

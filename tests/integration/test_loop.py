@@ -82,7 +82,7 @@ def test_the_mlflow_run_of_a_window_holds_numbers_and_artifacts(world: World) ->
     assert len(runs) == 1
     run = runs[0]
     assert {"batch_start_date", "batch_end_date", "num_records_current"} <= set(run.data.params)
-    stored = {row["metric"]: row["value"] for row in world.metrics(ORDINARY) if row["family"] == "performance"}
+    stored = {row["metric"]: row["value"] for row in world.metrics(ORDINARY) if (row["family"], row["segment"]) == ("performance", "")}
     assert run.data.metrics["performance.mae"] == pytest.approx(stored["mae"], rel=1e-12)
     client = MlflowClient(world.settings.require_mlflow())
     names = {item.path for folder in ("", "evidently") for item in client.list_artifacts(run.info.run_id, folder or None)}
