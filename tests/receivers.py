@@ -56,6 +56,10 @@ class Receivers:
             self._server.server_close()
             self._server = None
 
+    @property
+    def running(self) -> bool:
+        return self._server is not None
+
     def posts_to(self, path: str) -> list[Post]:
         return [post for post in self.posts if post.path.startswith(path)]
 

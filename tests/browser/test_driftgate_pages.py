@@ -113,7 +113,7 @@ def test_the_fleet_opens_from_the_navigation_and_shows_the_monitor(visitor: Visi
     page = visitor.open("/dags")
     page.locator("a[href$='/plugin/driftgate']").click()
     shown = loaded(page)
-    row = shown.get_by_role("row", name=re.compile("^flights"))
+    row = shown.get_by_role("row", name=re.compile("^flights "))
     newest = world.sql("SELECT max(window_start) AT TIME ZONE 'America/New_York' AS local FROM driftgate.batch WHERE monitor = 'flights'")
     expect(row).to_contain_text(newest[0]["local"].strftime("%Y-%m-%d"))
     expect(row).to_contain_text(re.compile(r"mae \d"))
@@ -261,6 +261,6 @@ def test_who_has_been_logged_out_is_led_to_the_login(visitor: Visitor) -> None:
     shown = loaded(page)
     visitor.context.clear_cookies()
     shown.get_by_role("button", name="Refresh").click()
-    expect(shown.get_by_role("row", name=re.compile("^flights"))).to_be_visible()  # what was known stays
+    expect(shown.get_by_role("row", name=re.compile("^flights "))).to_be_visible()  # what was known stays
     shown.get_by_role("link", name="Log in again").click()
     expect(page.get_by_label("Username")).to_be_visible()

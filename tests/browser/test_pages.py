@@ -92,7 +92,7 @@ def test_the_page_of_a_run_shows_its_tasks_and_their_graph(visitor: Visitor) -> 
     for task in ("ingest", "gate", "measure", "store_postgres", "log_mlflow", "render_report", "decide", "no_action"):
         expect(page.get_by_role("row", name=re.compile(rf"{task}.*Success"))).to_be_visible()
     page.get_by_label("Show Graph").click()
-    expect(page.locator(".react-flow__node")).to_have_count(10)
+    expect(page.locator(".react-flow__node")).to_have_count(12)
     visitor.picture("run-graph")
 
 
@@ -201,9 +201,10 @@ def test_the_evidently_report_is_drawn_inside_airflow(visitor: Visitor, world: W
     address = visitor.link("render_report", f"demo__{ORDINARY}", "Evidently report")
     assert f"/monitor__flights/{key(world, ORDINARY)}/" in address
     page = visitor.open(address)
-    expect(page.get_by_text("Dataset Drift", exact=True)).to_be_visible()
+    report = page.frame_locator("iframe")
+    expect(report.get_by_text("Dataset Drift", exact=True)).to_be_visible()
     for column in ("arr_delay", "prediction", "dep_delay"):
-        expect(page.get_by_role("cell", name=column, exact=True).first).to_be_visible()
-    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+        expect(report.get_by_role("cell", name=column, exact=True).first).to_be_visible()
+    expect(report.locator(".js-plotly-plot .main-svg").first).to_be_visible()
     assert visitor.errors == []
     visitor.picture("evidently-report")
