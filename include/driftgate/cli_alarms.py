@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-from driftgate.errors import DriftgateError
 from driftgate.settings import Settings
 
 Commands = argparse._SubParsersAction
@@ -96,6 +95,7 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> int:
     from driftgate.config.loader import load_monitors
     from driftgate.context import open_context
     from driftgate.exporting import configured, export_since
+    from driftgate.housekeeping import prune_pushgateway
     from driftgate.records import Sink
 
     if not configured(settings):
@@ -111,22 +111,9 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> int:
             print(f"{monitor_id}: {counts.sink.value}: {counts.sent} sent, {counts.failed} failed, {counts.left} left{superseded}")
             if counts.error:
                 print(f"  {counts.error}", file=sys.stderr)
-    if not found.errors:  # what belongs to a broken file is not gone
-        complete = _prune(settings, list(found.monitors)) and complete
+    for name in prune_pushgateway(settings):
+        print(f"{name}: removed from the Pushgateway, there is no such monitor any more")
     return 0 if complete else 1
-
-
-def _prune(settings: Settings, known: list[str]) -> bool:
-    """Remove from the Pushgateway what belongs to monitors that are gone."""
-    from driftgate.exporting import prune
-
-    try:
-        for name in prune(settings, known):
-            print(f"{name}: removed from the Pushgateway, there is no such monitor any more")
-    except DriftgateError as error:
-        print(f"  {error}", file=sys.stderr)
-        return False
-    return True
 
 
 def _docs(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from driftgate import exporting
 from driftgate.context import Context
 from driftgate.errors import MeasureError, SettingsError
+from driftgate.housekeeping import prune_pushgateway
 from driftgate.record.store import RecordStore
 from driftgate.records import Batch, BatchStatus, Export, Family, Sink
 from export_servers import Server
@@ -21,6 +24,7 @@ from exports.conftest import record, window_measures
 from factories import make_config, make_window
 
 Make = Callable[..., Context]
+ROOT = Path(__file__).resolve().parents[2]
 GAUGES = {
     "evidently_dataset_drift": 1.0,
     "evidently_drift_share": 0.5,
@@ -131,6 +135,21 @@ def test_monitors_that_went_away_are_removed_and_the_others_stay(gateway: Server
     assert exporting.prune(settings, ["trips", "not_yet_run"]) == ["gone"]
     assert {labels["monitor"] for labels, _ in shown(gateway, "evidently_drift_share")} == {"trips"}
     assert exporting.prune(settings, ["trips"]) == []
+
+
+def test_what_belongs_to_a_monitor_without_a_file_is_removed_but_not_while_a_file_is_broken(
+    gateway: Server, make_context: Make, store: RecordStore, tmp_path: Path
+) -> None:
+    for name in ("flights", "gone"):
+        record(store, 0, monitor=name)
+        exporting.refresh(make_context(gateway=gateway.url, id=name))
+    shutil.copy(ROOT / "include" / "monitors" / "flights.yaml", tmp_path)
+    settings = dataclasses.replace(make_context(gateway=gateway.url).settings, monitors_dir=tmp_path)
+    (tmp_path / "gone.yaml").write_text("id: gone\n", encoding="utf-8")
+    assert prune_pushgateway(settings) == []
+    (tmp_path / "gone.yaml").unlink()
+    assert prune_pushgateway(settings) == ["gone"]
+    assert {labels["monitor"] for labels, _ in shown(gateway, "evidently_drift_share")} == {"flights"}
 
 
 def test_a_gap_is_filled_with_the_latest_window_only(gateway: Server, make_context: Make, store: RecordStore) -> None:

@@ -187,11 +187,11 @@ def test_lists_hold_only_what_a_user_may_read(pages: Any, store: Any, monitors: 
 def test_a_fleet_without_records_shows_every_monitor(get: Get) -> None:
     fleet = get("fleet")
     assert [item["id"] for item in fleet["monitors"]] == ["taxis", "trips"]
-    trips = fleet["monitors"][1]
-    assert (trips["state"], trips["window"], trips["drift"], trips["champion"]) == ("unknown", None, None, None)
-    assert trips["incidents"] == {"open": 0, "acknowledged": 0, "worst": None}
-    assert trips["next_run"] is trips["paused"] is None, "Airflow does not know the DAG, which is no error"
-    assert trips["trend"]["start"] == []
+    taxis = fleet["monitors"][0]
+    assert (taxis["state"], taxis["window"], taxis["drift"], taxis["champion"]) == ("unknown", None, None, None)
+    assert taxis["incidents"] == {"open": 0, "acknowledged": 0, "worst": None}
+    assert taxis["next_run"] is taxis["paused"] is None, "Airflow does not know the DAG, which is no error"
+    assert taxis["trend"]["start"] == []
 
 
 def test_the_fleet_tells_how_each_monitor_is_doing(get: Get, store: Any) -> None:
@@ -321,7 +321,8 @@ def test_what_airflow_knows_of_a_dag_is_shown(get: Get, monitors: Path) -> None:
     from airflow.utils.session import create_session
 
     following = datetime(2030, 1, 1, tzinfo=UTC)
-    names = ("monitor__taxis", "monitor__trips")
+    names = ("monitor__taxis", "monitor__ferries")
+    write_monitor(monitors, "ferries")
     with create_session() as session:
         session.merge(DagBundleModel(name="tests"))
         session.flush()
@@ -334,7 +335,7 @@ def test_what_airflow_knows_of_a_dag_is_shown(get: Get, monitors: Path) -> None:
             for name in names:
                 session.delete(session.get(DagModel, name))
     assert (found["taxis"]["next_run"], found["taxis"]["paused"]) == ("2030-01-01T00:00:00Z", False)
-    assert (found["trips"]["next_run"], found["trips"]["paused"]) == (None, True)
+    assert (found["ferries"]["next_run"], found["ferries"]["paused"]) == (None, True)
 
 
 # --- one monitor ------------------------------------------------------------------------------------------------------

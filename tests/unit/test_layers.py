@@ -25,6 +25,7 @@ LIGHT_MODULES = (
     "notifications.py",
     "exporting.py",
     "attention.py",
+    "housekeeping.py",
     "cli_alarms.py",
     "config",
 )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 class ExportMetricsOperator(DriftgateOperator):
     """Export one window from the record; a sink that fails makes the task fail, after it was noted in the record.
 
+    The series of monitors that are gone are removed from the Pushgateway on the way.
+
     Parameters
     ----------
     batch, measures
@@ -29,10 +31,13 @@ class ExportMetricsOperator(DriftgateOperator):
 
     def execute(self, context: Context) -> list[str]:
         from driftgate import exporting
+        from driftgate.housekeeping import prune_pushgateway
         from driftgate.records import Batch
 
         window = Batch.from_dict(self.batch).window
-        exports = exporting.export_window(self.open_context(), window, self.measures["model_version"])
+        monitor = self.open_context()
+        exports = exporting.export_window(monitor, window, self.measures["model_version"])
+        prune_pushgateway(monitor.settings)
         sinks = [export.sink.value for export in exports]
         self.log.info("exported to %s", ", ".join(sinks) or "nothing: no sink is configured")
         return sinks
