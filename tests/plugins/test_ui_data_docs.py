@@ -65,6 +65,19 @@ def validation_page(site: Path) -> str:
     return next((site / "validations").rglob("*.html")).relative_to(site).as_posix()
 
 
+def test_results_of_a_monitor_are_for_those_who_may_read_its_runs(pages: Any, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from driftgate_airflow.ui import access
+
+    monkeypatch.setattr(access, "readable", lambda user, dags: set(dags) - {"monitor__trips", "monitor__flights"})
+    refused = [validation_page(site), "index.html", "", "results/trips/index.html", "static/%2e%2e/" + validation_page(site)]
+    for path in refused:
+        answer = pages.get(f"/driftgate/data-docs/{path}", headers=login("viewer"))
+        assert answer.status_code in (403, 404), path
+        assert "vendor" not in answer.text
+    assert pages.get(f"/driftgate/data-docs/{validation_page(site)}", headers=login("viewer")).status_code == 403
+    assert pages.get("/driftgate/data-docs/expectations/suite.html", headers=login("viewer")).status_code == 200
+
+
 ADDRESSES = [
     "/driftgate/data-docs/index.html",
     "/driftgate/data-docs/",

@@ -6,7 +6,9 @@ Mounted static folders would bypass the permissions of the application, hence ro
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
@@ -16,10 +18,12 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Redirect
 from driftgate.errors import DriftgateError, ServiceError, SettingsError
 from driftgate.settings import Settings, load
 from driftgate_airflow.ui import access
+from driftgate_airflow.ui.access import CurrentUser
 from driftgate_airflow.ui.api import create_router
 from driftgate_airflow.ui.assets import VENDOR_DIR, localise
+from driftgate_airflow.ui.docs_access import shown_monitors
 from driftgate_airflow.ui.files import ASSET_HEADERS, DOCS_HEADERS, ICONS_DIR, PAGE_HEADERS, PAGES_DIR, REPORT_HEADERS, find, serve
-from driftgate_airflow.ui.known import monitor_id
+from driftgate_airflow.ui.known import KnownMonitors, monitor_id
 
 _WINDOW_KEY = re.compile(r"\d{8}T\d{6}Z-\d{8}T\d{6}Z")
 _REWRITTEN = {".html": "text/html", ".css": "text/css"}
@@ -50,9 +54,11 @@ def _add_files(app: FastAPI, settings: Settings) -> None:
     def data_docs_root() -> Response:
         return RedirectResponse("data-docs/index.html")
 
+    known = KnownMonitors(settings.monitors_dir)
+
     @app.get("/data-docs/{path:path}", dependencies=[access.website()])
-    def data_docs(path: str) -> Response:
-        return _data_docs_file(settings.data_docs_dir, path)
+    def data_docs(path: str, user: CurrentUser) -> Response:
+        return _data_docs_file(settings.data_docs_dir, path, lambda shown: _refuse_others(user, shown, known.all().monitors))
 
     @app.get("/icons/{path:path}", dependencies=[access.website()])
     def icons(path: str, request: Request) -> Response:
@@ -73,14 +79,23 @@ def _found(path: Path | None) -> Path:
     return path
 
 
-def _data_docs_file(root: Path, path: str) -> Response:
+def _refuse_others(user: Any, page: str, known: Collection[str]) -> None:
+    """Refuse a page with results of a monitor whose runs the user may not read."""
+    wanted = {f"monitor__{name}" for name in shown_monitors(page, known)}
+    if wanted - access.readable(user, wanted):
+        raise HTTPException(403, "This page shows results of monitors that you may not read; open those of yours from their own pages.")
+
+
+def _data_docs_file(root: Path, path: str, refuse_others: Callable[[str], None]) -> Response:
     file = find(root, path)
     if file is None and path in ("", "index.html"):
         return HTMLResponse(_NO_DOCS, headers=DOCS_HEADERS)
     file = _found(file)
+    place = file.relative_to(root.resolve()).as_posix()
+    refuse_others(place)
     if file.suffix not in _REWRITTEN:
         return FileResponse(file, headers=DOCS_HEADERS)
-    text = localise(file.read_text(encoding="utf-8"), file.relative_to(root.resolve()).as_posix())
+    text = localise(file.read_text(encoding="utf-8"), place)
     return Response(text, media_type=_REWRITTEN[file.suffix], headers=DOCS_HEADERS)
 
 
