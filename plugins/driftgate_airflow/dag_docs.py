@@ -25,6 +25,8 @@ at any time: nothing is counted twice.
 - `ingest` succeeded and the rest is skipped: the window has no rows (`no_data`).
 - tasks are *up for retry*: PostgreSQL or MLflow did not answer; after the retries, clear the task when the server is back.
 - `alert` ran: a rule was broken ({rules}); {consecutive} such windows in a row start `retrain__{id}`.
+- `alert` or `export_metrics` is red and the run is not: a receiver or sink did not answer. The record is complete; `driftgate status`
+  says which. Messages are tried again by themselves, windows with `driftgate export {id}`.
 
 Owner: **{owner}** · monitor file: `{file}` · configuration `{fingerprint}`
 """
