@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from driftgate.causes import gate_causes, likely_causes
-from driftgate.config.models import Rule, performance_metrics
+from driftgate.config.models import performance_metrics
+from driftgate.config.rule import Rule
 from driftgate.context import Context
 from driftgate.notifications import enqueue_opened, enqueue_resolved
 from driftgate.records import Cause, Decision, GateResult, Incident, Measures, Severity, Window

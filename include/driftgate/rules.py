@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from driftgate.config.models import Rule
+from driftgate.config.rule import Rule
 from driftgate.records import Direction, Measures, Metric, MetricVerdict
 
 

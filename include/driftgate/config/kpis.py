@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, model_validator
 
 from driftgate.config.expressions import Kind, check, is_free_of_size, parse
+from driftgate.config.roles import ColumnRoles
+from driftgate.config.rule import Rule
 from driftgate.config.section import Section
-
-if TYPE_CHECKING:
-    from driftgate.config.models import ColumnRoles, Rule
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 OTHER_METRICS = frozenset({"rows", "duplicate_share", "judged_columns", "dataset_drift"})

@@ -15,9 +15,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from driftgate.config.kpis import KpiConfig, check_kpis, check_rule, column_kinds
+from driftgate.config.roles import ColumnRoles
+from driftgate.config.rule import Rule
 from driftgate.config.section import Section
 from driftgate.config.sources import Source
-from driftgate.config.types import CallablePath, Cron, Duration, Tag
+from driftgate.config.types import CallablePath, Cron, Duration, Tag, as_list
 
 MONITOR_ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 SUITE_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}$")
@@ -39,18 +41,13 @@ def performance_metrics(task: Task) -> tuple[str, ...]:
     return REGRESSION_METRICS if task == "regression" else CLASSIFICATION_METRICS
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 def _as_local_time(value: Any) -> Any:
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)
     return value
 
 
-ColumnList = Annotated[list[str], BeforeValidator(_as_list)]
-TagList = Annotated[list[Tag], BeforeValidator(_as_list)]
+TagList = Annotated[list[Tag], BeforeValidator(as_list)]
 LocalTime = Annotated[datetime, BeforeValidator(_as_local_time)]
 """A date or date-time; without an offset it is read in the schedule's time zone."""
 
@@ -90,50 +87,6 @@ class WindowConfig(Section):
     """Length of the time slice that one run evaluates."""
 
     size: Duration = timedelta(days=1)
-
-
-class ColumnRoles(Section):
-    """Which column plays which role. Columns without a role are not read."""
-
-    timestamp: str
-    id: ColumnList = Field(default_factory=list)
-    target: str | None = None
-    prediction: str = "prediction"
-    prediction_proba: str | None = None
-    """Binary: the column with the probability of ``positive_label``."""
-    positive_label: str | int | bool | None = None
-    """Binary: the value of the target that counts as positive; default 1 (or True)."""
-    numerical: ColumnList = Field(default_factory=list)
-    categorical: ColumnList = Field(default_factory=list)
-    segments: ColumnList = Field(default_factory=list)
-    """Columns by whose values performance is split; each must also be a feature or an id."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if not self.features:
-            raise ValueError("needs at least one column under 'numerical' or 'categorical'")
-        roles = [self.timestamp, *self.features, self.prediction]
-        roles += [name for name in (self.target, self.prediction_proba) if name]
-        twice = sorted({name for name in roles if roles.count(name) > 1})
-        if twice:
-            raise ValueError(
-                f"column {twice[0]!r} has more than one role; name it once among timestamp, target, prediction, numerical and categorical"
-            )
-        known = {*self.features, *self.id}
-        stray = [name for name in self.segments if name not in known]
-        if stray:
-            raise ValueError(f"segment {stray[0]!r} is not among numerical, categorical or id; add it there too")
-        return self
-
-    @property
-    def features(self) -> list[str]:
-        return [*self.numerical, *self.categorical]
-
-    @property
-    def all(self) -> list[str]:
-        """Every column that is kept, in a fixed order, without duplicates; predictions last."""
-        names = [*self.id, self.timestamp, *self.features, self.target, self.prediction, self.prediction_proba]
-        return list(dict.fromkeys(name for name in names if name))
 
 
 class ModelConfig(Section):
@@ -217,28 +170,6 @@ class MeasuresConfig(Section):
     @classmethod
     def _known_method(cls, value: str) -> str:
         return _check_method(value)
-
-
-class Rule(Section):
-    """One condition on one metric of a window."""
-
-    metric: str
-    column: str = ""
-    above: float | None = None
-    below: float | None = None
-    above_reference: float | None = None
-    """Broken when value > above_reference x the reference's value (errors)."""
-    below_reference: float | None = None
-    """Broken when value < below_reference x the reference's value (scores)."""
-    severity: Literal["warning", "critical"] | None = None
-    """How bad it is when the rule is broken; default: critical for performance, else warning."""
-
-    @model_validator(mode="after")
-    def _one_limit(self) -> Self:
-        limits = [self.above, self.below, self.above_reference, self.below_reference]
-        if sum(limit is not None for limit in limits) != 1:
-            raise ValueError("needs exactly one of above, below, above_reference, below_reference")
-        return self
 
 
 class DecisionConfig(Section):

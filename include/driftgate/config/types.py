@@ -13,6 +13,11 @@ _DURATION = re.compile(r"^\s*(\d+)\s*([mhdw])\s*$")
 _CALLABLE = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
 
 
+def as_list(value: Any) -> Any:
+    """Let one text stand for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
 def parse_duration(value: Any) -> timedelta:
     """Read ``30m``, ``6h``, ``1d`` or ``2w``.
 

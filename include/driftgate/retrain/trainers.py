@@ -18,7 +18,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from driftgate.config.models import ColumnRoles, Task
+from driftgate.config.models import Task
+from driftgate.config.roles import ColumnRoles
 from driftgate.errors import RetrainError
 
 Trainer = Callable[[pd.DataFrame, pd.Series, ColumnRoles, Task, Mapping[str, Any], pd.Series], Any]

@@ -7,7 +7,8 @@ import threading
 from pathlib import Path
 
 from driftgate.config.loader import MonitorSet, load_monitors, monitor_files
-from driftgate.config.models import HIGHER_IS_BETTER, MonitorConfig, Rule, performance_metrics
+from driftgate.config.models import HIGHER_IS_BETTER, MonitorConfig, performance_metrics
+from driftgate.config.rule import Rule
 
 _MONITOR_DAG = re.compile(r"monitor__([a-z][a-z0-9_]{0,62})")
 _Signature = tuple[tuple[str, int, int], ...]

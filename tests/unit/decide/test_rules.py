@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from driftgate.config.models import Rule
+from driftgate.config.rule import Rule
 from driftgate.records import Direction, Family, Measures, Metric, MetricVerdict
 from driftgate.rules import RuleOutcome, evaluate, judge, number
 from factories import make_window

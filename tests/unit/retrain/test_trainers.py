@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from driftgate.config.models import ColumnRoles
+from driftgate.config.roles import ColumnRoles
 from driftgate.errors import RetrainError
 from driftgate.retrain.trainers import hist_gradient_boosting, linear, recency_weights
 
