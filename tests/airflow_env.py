@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-_HOME_VARIABLE = "DRIFTGATE_TEST_AIRFLOW_HOME"
+_HOME_VARIABLE = "DRIFTGATE_TEST_AIRFLOW_HOME_" + os.environ.get("PYTEST_XDIST_WORKER", "only")
+"""One home per process that runs tests: a worker must not take over the home of the process that started it."""
 
 
 def prepare() -> Path:
