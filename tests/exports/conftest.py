@@ -60,6 +60,8 @@ def influx(shared_victoria: Server) -> Server:
 
 
 def clear(server: Server) -> None:
+    """Forget everything; points that were just written are made visible first, else they would outlive the deletion."""
+    httpx.get(f"{server.url}/internal/force_flush").raise_for_status()
     httpx.post(f"{server.url}/api/v1/admin/tsdb/delete_series", data={"match[]": '{__name__!=""}'}).raise_for_status()
 
 
