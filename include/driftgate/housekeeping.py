@@ -18,6 +18,8 @@ def prune_pushgateway(settings: Settings) -> list[str]:
     A monitor whose ``sinks.prometheus`` is off counts as gone. While a monitor file is broken nothing is removed: what belongs to it is
     not gone. A Pushgateway that does not answer is only logged.
     """
+    if settings.prometheus_gateway is None:
+        return []
     found = load_monitors(settings.monitors_dir)
     if found.errors:
         return []
