@@ -24,8 +24,7 @@ from driftgate.settings import Settings
 if TYPE_CHECKING:
     from driftgate.export.figures import Figures
     from driftgate.export.pushgateway import MonitorState
-    from driftgate.record.exports import ExportStore, MeasuredWindow, SinkState
-    from driftgate.record.store import RecordStore
+    from driftgate.record.exports import ExportStore, MeasuredWindow
 
 log = logging.getLogger(__name__)
 
@@ -357,14 +356,7 @@ def _batches(windows: Iterator[MeasuredWindow], size: int) -> Iterator[list[Meas
         yield batch
 
 
-# --- how it goes ------------------------------------------------------------------------------------------------------
-
-
-def state(store: RecordStore) -> list[SinkState]:
-    """Return how exporting goes for every sink, from the record: last success, windows that wait, last error."""
-    from driftgate.record.exports import ExportStore
-
-    return ExportStore(store.engine).state()
+# --- the record -------------------------------------------------------------------------------------------------------
 
 
 def _exports(context: Context) -> ExportStore:

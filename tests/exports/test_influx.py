@@ -10,6 +10,7 @@ import pytest
 
 from driftgate import exporting
 from driftgate.context import Context
+from driftgate.record.exports import ExportStore
 from driftgate.record.store import RecordStore
 from driftgate.records import Export, Sink
 from export_servers import Server, Stub, wait_for
@@ -104,7 +105,7 @@ def test_a_window_that_the_server_refuses_does_not_keep_the_others_back(make_con
         assert (counts.sent, counts.failed, counts.left) == (2, 1, 0)
         assert counts.error is not None
         assert "beyond retention policy" in counts.error
-        (state,) = exporting.state(store)
+        (state,) = ExportStore(store.engine).state()
         assert (state.sent, state.waiting) == (2, 1)
         assert exporting.export_since(make_context(influx=stub.url))[0].sent == 1
 

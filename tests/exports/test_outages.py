@@ -62,7 +62,7 @@ def test_an_influxdb_that_goes_away_leaves_a_gap_that_is_filled_later(own_influx
         else:
             exporting.export_window(context, make_window(day), "1")
         assert recorded(store) == before
-    (state,) = exporting.state(store)
+    (state,) = ExportStore(store.engine).state()
     assert (state.sink, state.sent, state.waiting) == (Sink.INFLUXDB, 4, 2)
     assert state.last_error is not None
     assert "connection refused" in state.last_error
@@ -70,7 +70,7 @@ def test_an_influxdb_that_goes_away_leaves_a_gap_that_is_filled_later(own_influx
     (counts,) = exporting.export_since(context, make_window(1).start)
     assert (counts.sent, counts.complete) == (2, True)
     assert wait_for(lambda: days(own_influx) == list(range(6)))
-    assert [(state.sent, state.waiting, state.last_error) for state in exporting.state(store)] == [(6, 0, None)]
+    assert [(state.sent, state.waiting, state.last_error) for state in ExportStore(store.engine).state()] == [(6, 0, None)]
 
 
 def test_a_pushgateway_that_is_killed_shows_the_latest_window_after_its_return(
@@ -82,13 +82,13 @@ def test_a_pushgateway_that_is_killed_shows_the_latest_window_after_its_return(
         record(store, day)
         with pytest.raises(ServiceError, match=r"prometheus: Pushgateway at .* did not answer: connection refused"):
             exporting.export_window(context, make_window(day), "1")
-    assert [state.waiting for state in exporting.state(store)] == [2]
+    assert [state.waiting for state in ExportStore(store.engine).state()] == [2]
     own_gateway.start()
     record(store, 2)
     exporting.export_window(context, make_window(2), "1")
     assert value(own_gateway, "driftgate_window_start_timestamp_seconds") == make_window(2).start.timestamp()
     assert value(own_gateway, "evidently_export_errors_total", type="prometheus") == 2
-    assert [(state.sent, state.waiting) for state in exporting.state(store)] == [(3, 0)]
+    assert [(state.sent, state.waiting) for state in ExportStore(store.engine).state()] == [(3, 0)]
 
 
 def test_a_pushgateway_that_forgot_everything_is_filled_again(own_gateway: Server, make_context: Make, store: RecordStore) -> None:
@@ -111,7 +111,7 @@ def test_a_dead_sink_does_not_keep_the_other_one_back(gateway: Server, make_cont
     assert "driftgate export trips --since 2024-01-01" in str(caught.value)
     assert value(gateway, "evidently_drift_share") == 0.5
     assert value(gateway, "evidently_export_errors_total", type="influxdb") == 1
-    influx, prometheus = exporting.state(store)
+    influx, prometheus = ExportStore(store.engine).state()
     assert (influx.waiting, prometheus.waiting) == (1, 0)
 
 
@@ -158,4 +158,4 @@ def test_a_wrong_setting_is_noted_too(make_context: Make, store: RecordStore) ->
     record(store, 0)
     with pytest.raises(ServiceError, match="PROMETHEUS_GATEWAY is not an address"):
         exporting.export_window(make_context(gateway="http://me:topsecret@host:port"), make_window(), "1")
-    assert [state.waiting for state in exporting.state(store)] == [1]
+    assert [state.waiting for state in ExportStore(store.engine).state()] == [1]

@@ -17,6 +17,7 @@ from driftgate import exporting
 from driftgate.context import Context
 from driftgate.errors import MeasureError, SettingsError
 from driftgate.housekeeping import prune_pushgateway
+from driftgate.record.exports import ExportStore
 from driftgate.record.store import RecordStore
 from driftgate.records import Batch, BatchStatus, Export, Family, Sink
 from export_servers import Server
@@ -160,13 +161,13 @@ def test_a_gap_is_filled_with_the_latest_window_only(gateway: Server, make_conte
     assert (counts.sink, counts.sent, counts.superseded, counts.complete) == (Sink.PROMETHEUS, 1, 2, True)
     assert told == [(Sink.PROMETHEUS, 1, 1)]
     assert value(gateway, "driftgate_window_start_timestamp_seconds") == make_window(2).start.timestamp()
-    assert [state.waiting for state in exporting.state(store)] == [0]
+    assert [state.waiting for state in ExportStore(store.engine).state()] == [0]
 
 
 def test_a_window_that_is_not_in_the_record_is_refused(gateway: Server, make_context: Make, store: RecordStore) -> None:
     with pytest.raises(MeasureError, match="run the window first"):
         exporting.export_window(make_context(gateway=gateway.url), make_window(), "1")
-    assert exporting.state(store) == []
+    assert ExportStore(store.engine).state() == []
 
 
 def test_nothing_happens_where_no_sink_is_configured_or_the_monitor_file_says_no(

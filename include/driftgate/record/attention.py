@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine, func, select
-from sqlalchemy.dialects.postgresql import distinct_on
 
-from driftgate.record import tables
+from driftgate.record import exports, tables
 from driftgate.record.connection import bound_waits, transaction
 from driftgate.record.incidents import IncidentStore
 from driftgate.records import Incident, MessageState
@@ -51,7 +50,7 @@ class Attention:
 def attention(engine: Engine) -> Attention:
     """Read it all; raises as ``RecordStore`` does."""
     bound_waits(engine)
-    return Attention(tuple(IncidentStore(engine).list()), tuple(_channels(engine)), tuple(_sinks(engine)))
+    return Attention(tuple(IncidentStore(engine).list()), tuple(_channels(engine)), tuple(map(_sink, exports.ExportStore(engine).state())))
 
 
 def _channels(engine: Engine) -> list[ChannelState]:
@@ -75,27 +74,5 @@ def _channels(engine: Engine) -> list[ChannelState]:
     return [ChannelState(row.channel, row.waiting, row.failed, row.last_sent, row.last_error) for row in rows]
 
 
-def _sinks(engine: Engine) -> list[SinkState]:
-    table = tables.export
-    sent, failed = table.c.state == "sent", table.c.state == "failed"
-    latest = (
-        select(table.c.sink, table.c.error)
-        .where(failed)
-        .order_by(table.c.sink, table.c.updated_at.desc())
-        .ext(distinct_on(table.c.sink))
-        .subquery()
-    )
-    query = (
-        select(
-            table.c.sink,
-            func.count().filter(sent).label("sent"),
-            func.count().filter(failed).label("failed"),
-            func.max(table.c.updated_at).filter(sent).label("last_sent"),
-            func.max(latest.c.error).label("last_error"),
-        )
-        .outerjoin(latest, latest.c.sink == table.c.sink)
-        .group_by(table.c.sink)
-        .order_by(table.c.sink)
-    )
-    with transaction(engine) as connection:
-        return [SinkState(row.sink, row.sent, row.failed, row.last_sent, row.last_error) for row in connection.execute(query).all()]
+def _sink(known: exports.SinkState) -> SinkState:
+    return SinkState(known.sink.value, known.sent, known.waiting, known.last_success, known.last_error)
