@@ -104,11 +104,9 @@ class Content:
         return [other for other in found if other.channel == message.channel and other.id != message.id]
 
     def _links(self, incident: Incident) -> list[Link]:
-        from driftgate.record.activity import report_address
-
         monitor, window, places = incident.monitor, incident.last_seen, self._addresses
         batch, gate = self._store.find_batch(monitor, window), self._store.find_gate(monitor, window)
-        has_report = report_address(self._engine, monitor, window, "evidently") is not None
+        has_report = self._store.find_report(monitor, window, "evidently") is not None
         dag = f"retrain__{monitor}" if incident.cause is Cause.RETRAIN else f"monitor__{monitor}"
         run = batch.dag_run if batch and incident.cause is not Cause.RETRAIN else None
         return _known(
@@ -116,7 +114,7 @@ class Content:
             ("Airflow run" if run else "Airflow DAG", places.dag(dag, run)),
             ("Data Docs", places.data_docs(gate.data_docs if gate else None)),
             ("Evidently report", places.evidently_report(monitor, window) if has_report else None),
-            ("MLflow run", _web(report_address(self._engine, monitor, window, "mlflow"))),
+            ("MLflow run", _web(self._store.find_report(monitor, window, "mlflow"))),
             ("Grafana", places.dashboard(monitor, window)),
             ("All incidents", places.incidents_page()),
         )

@@ -10,7 +10,7 @@ from sqlalchemy import Column, ColumnElement, Engine, and_, func, or_, select
 
 from driftgate.record import rows, tables
 from driftgate.record.connection import transaction
-from driftgate.records import BatchStatus, Incident, MessageState, Retraining, Window
+from driftgate.records import BatchStatus, Incident, MessageState, Retraining
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,3 @@ def activity(engine: Engine, since: datetime, until: datetime) -> Activity:
         rows=sum(int(total) for status, _, total in windows if status == BatchStatus.MEASURED.value),
         undelivered=int(undelivered),
     )
-
-
-def report_address(engine: Engine, monitor: str, window: Window, kind: str) -> str | None:
-    """Return where the report of one kind about a window lies; None when there is none."""
-    table = tables.report
-    query = select(table.c.address).where(
-        table.c.monitor == monitor, table.c.window_start == window.start, table.c.window_end == window.end, table.c.kind == kind
-    )
-    with transaction(engine) as connection:
-        return connection.execute(query).scalar()

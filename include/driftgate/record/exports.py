@@ -134,7 +134,7 @@ class ExportStore:
         query = select(BATCH).where(BATCH.c.monitor == monitor).order_by(BATCH.c.window_start.desc(), BATCH.c.window_end.desc()).limit(1)
         with transaction(self.engine) as connection:
             row = connection.execute(query).mappings().first()
-        return (Window(row["window_start"], row["window_end"]), BatchStatus(row["status"])) if row else None
+        return (rows.window_of(row), BatchStatus(row["status"])) if row else None
 
     def failures(self, monitor: str, model_version: str) -> Mapping[Sink, int]:
         """Count failed tries to export windows that this model version measured, for every sink; it never goes down."""
@@ -218,12 +218,11 @@ def _row(export: Export) -> dict[str, Any]:
 
 
 def _to_export(row: rows.Row) -> Export:
-    window = Window(row["window_start"], row["window_end"])
-    return Export(row["monitor"], window, Sink(row["sink"]), row["state"] == SENT, row["attempts"], row["error"])
+    return Export(row["monitor"], rows.window_of(row), Sink(row["sink"]), row["state"] == SENT, row["attempts"], row["error"])
 
 
 def _to_measured(row: rows.Row) -> MeasuredWindow:
-    return MeasuredWindow(Window(row["window_start"], row["window_end"]), row["model_version"])
+    return MeasuredWindow(rows.window_of(row), row["model_version"])
 
 
 def _to_state(row: rows.Row, error: rows.Row | None) -> SinkState:

@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Engine, text
 
 from driftgate.record.connection import transaction
 from driftgate.record.rows import Row
-from driftgate.records import Window
 
 TREND_WINDOWS = 30
 """Windows in the short trend of a monitor."""
@@ -224,8 +223,3 @@ def contents(connection: Connection, monitor: str) -> tuple[list[Row], list[Row]
         return list(connection.execute(statement, values).mappings())
 
     return rows(versions), rows(metrics), rows(segments)
-
-
-def window_of(row: Row, prefix: str = "window") -> Window:
-    """Read a row's window from its two columns."""
-    return Window(row[f"{prefix}_start"], row[f"{prefix}_end"])

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from driftgate.record.overview import FIRST, LAST
-from driftgate.record.rows import Row
+from driftgate.record.rows import Row, window_of
 from driftgate.records import Window
 
 RECENT_MESSAGES = 20
@@ -167,7 +167,7 @@ def gate_pages(connection: Connection, keys: Sequence[tuple[str, Window]]) -> di
         "ends": [window.end for _, window in keys],
     }
     found = connection.execute(statement, values).mappings()
-    return {(row["monitor"], Window(row["window_start"], row["window_end"])): row["data_docs"] for row in found}
+    return {(row["monitor"], window_of(row)): row["data_docs"] for row in found}
 
 
 # --- sinks and messages -----------------------------------------------------------------------------------------------

@@ -54,7 +54,8 @@ def window_columns(window: Window, prefix: str = "window") -> dict[str, Any]:
     return {f"{prefix}_start": window.start, f"{prefix}_end": window.end}
 
 
-def _window(row: Row, prefix: str = "window") -> Window:
+def window_of(row: Row, prefix: str = "window") -> Window:
+    """Read a row's window from its two columns."""
     return Window(row[f"{prefix}_start"], row[f"{prefix}_end"])
 
 
@@ -75,7 +76,7 @@ def batch_row(batch: Batch) -> dict[str, Any]:
 
 def to_batch(row: Row) -> Batch:
     names = ("monitor", "rows", "bytes", "content_hash", "path", "model_version", "dag_run", "note")
-    return Batch(window=_window(row), status=BatchStatus(row["status"]), **{name: row[name] for name in names})
+    return Batch(window=window_of(row), status=BatchStatus(row["status"]), **{name: row[name] for name in names})
 
 
 def gate_row(result: GateResult) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def gate_row(result: GateResult) -> dict[str, Any]:
 def to_gate(row: Row) -> GateResult:
     names = ("monitor", "suite", "evaluated", "data_docs", "result_path")
     return GateResult(
-        window=_window(row),
+        window=window_of(row),
         verdict=GateVerdict(row["verdict"]),
         failed=tuple(FailedExpectation(**item) for item in row["failed"]),
         **{name: row[name] for name in names},
@@ -144,7 +145,7 @@ def decision_row(decision: Decision) -> dict[str, Any]:
 def to_decision(row: Row) -> Decision:
     return Decision(
         monitor=row["monitor"],
-        window=_window(row),
+        window=window_of(row),
         model_version=row["model_version"],
         action=Action(row["action"]),
         reasons=tuple(row["reasons"]),
@@ -157,11 +158,11 @@ def to_incident(row: Row) -> Incident:
     names = ("id", "monitor", "count", "detail", "model_version", "acknowledged", "acknowledged_by", "resolved")
     return Incident(
         cause=Cause(row["cause"]),
-        opened=_window(row, "opened"),
-        last_seen=_window(row, "last_seen"),
+        opened=window_of(row, "opened"),
+        last_seen=window_of(row, "last_seen"),
         severity=Severity(row["severity"]),
         likely_causes=tuple(LikelyCause(**item) for item in row["likely_causes"]),
-        resolved_window=_window(row, "resolved_window") if row["resolved_window_start"] else None,
+        resolved_window=window_of(row, "resolved_window") if row["resolved_window_start"] else None,
         **{name: row[name] for name in names},
     )
 
@@ -204,7 +205,7 @@ def to_retraining(row: Row) -> Retraining:
     )
     names = ("monitor", "champion_version", "challenger_version", "mlflow_run", "approver", "reason", "dag_run")
     return Retraining(
-        trigger_window=_window(row, "trigger_window"),
+        trigger_window=window_of(row, "trigger_window"),
         verdict=RetrainVerdict(row["verdict"]),
         comparison=comparison,
         **{name: row[name] for name in names},

@@ -178,7 +178,7 @@ class RecordStore:
     def last_retraining_before(self, monitor: str, start: datetime) -> Window | None:
         """Return the latest trigger window that starts before a moment, however its retraining ended."""
         row = self._first(self._retrainings(monitor).where(tables.retraining.c.trigger_window_start < start).limit(1))
-        return Window(row["trigger_window_start"], row["trigger_window_end"]) if row else None
+        return rows.window_of(row, "trigger_window") if row else None
 
     def _retrainings(self, monitor: str) -> Any:
         table = tables.retraining
@@ -189,6 +189,11 @@ class RecordStore:
         """Record where a report of one kind about one window lies, and how long drawing it took."""
         row = {"monitor": monitor, **rows.window_columns(window), "kind": kind, "address": address, "seconds": seconds}
         self._write(_upsert(tables.report), row)
+
+    def find_report(self, monitor: str, window: Window, kind: str) -> str | None:
+        """Return where the report of one kind about a window lies; None when there is none."""
+        row = self._first(select(tables.report.c.address).where(_at(tables.report, monitor, window), tables.report.c.kind == kind))
+        return row["address"] if row else None
 
     # --- locks and connections ---------------------------------------------------------------------------------------
 

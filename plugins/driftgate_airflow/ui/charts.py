@@ -10,7 +10,7 @@ from driftgate.config.models import MonitorConfig
 from driftgate.record.overview_series import HeatmapQuery, SeriesQuery
 from driftgate.record.rows import Row
 from driftgate.records import Window
-from driftgate_airflow.ui.shapes import Json, moment, window
+from driftgate_airflow.ui.shapes import Json, moment, row_window, window
 
 FIELDS = ("start", "value", "threshold", "verdict", "model_version", "reference", "end")
 VERDICT_CODES = {"ok": 0, "alarm": 1, "too_few_rows": 2}
@@ -102,6 +102,6 @@ def _group(config: MonitorConfig, rows: Sequence[Row]) -> Json:
     whole = Window(rows[0]["window_start"], max(row["window_end"] for row in rows))
     shown = window(config, whole)
     if len(rows) > 1:
-        first, last = (window(config, Window(row["window_start"], row["window_end"]))["label"] for row in (rows[0], rows[-1]))
+        first, last = (row_window(config, row)["label"] for row in (rows[0], rows[-1]))
         shown["label"] = f"{first} to {last}"
     return {**shown, "count": len(rows), "model_version": rows[-1]["measured_model_version"]}

@@ -11,8 +11,7 @@ from fastapi.responses import JSONResponse
 from driftgate.config.models import MonitorConfig
 from driftgate.record import overview_lists
 from driftgate.record.incidents import IncidentStore
-from driftgate.record.overview import window_of
-from driftgate.record.rows import Row
+from driftgate.record.rows import Row, window_of
 from driftgate.records import Cause, Window
 from driftgate_airflow.ui import access, requests
 from driftgate_airflow.ui.access import CurrentUser

@@ -9,8 +9,7 @@ from typing import Any
 from driftgate.config.models import MonitorConfig
 from driftgate.config.windows import label
 from driftgate.mlflow_client import safe_address
-from driftgate.record.overview import window_of
-from driftgate.record.rows import Row
+from driftgate.record.rows import Row, window_of
 from driftgate.records import Window
 from driftgate.settings import Settings
 from driftgate_airflow import links

@@ -12,6 +12,7 @@ from driftgate.errors import ServiceError
 from driftgate.record import overview, overview_lists, overview_series
 from driftgate.record.connection import make_engine
 from driftgate.record.overview import Span
+from driftgate.record.rows import window_of
 from driftgate.records import (
     Batch,
     BatchStatus,
@@ -75,7 +76,7 @@ def test_pages_go_on_between_windows_that_start_together(store: Any) -> None:
     page = overview_lists.Page(limit=1)
     for _ in windows:
         found = ask(store, lambda connection, *rest: overview_lists.listing(connection, "windows", *rest), page)
-        seen += [overview.window_of(row) for row in found.rows]
+        seen += [window_of(row) for row in found.rows]
         page = overview_lists.Page(limit=1, before=seen[-1])
     assert seen == windows[::-1]
     assert (found.more, found.total) == (False, 3)
