@@ -1,14 +1,22 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and by one process at a time."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+_POLL_S = 0.05
+
+
+class LockHeldError(Exception):
+    """Another process did not let go of a lock in time."""
 
 
 @contextmanager
@@ -24,6 +32,52 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, wait_s: float | None = None, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold a lock among the processes of this machine; it vanishes with the process that holds it.
+
+    Parameters
+    ----------
+    path
+        The lock's file; made, with its folder, when it is not there.
+    wait_s
+        Seconds to wait for another holder; None: as long as it takes.
+    waiting
+        Called once when there is another holder.
+
+    Raises
+    ------
+    LockHeldError
+        If another process has held the lock for all of that time.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        if not _take(stream):
+            if waiting is not None:
+                waiting()
+            _wait_for(stream, path, wait_s)
+        yield
+
+
+def _wait_for(stream: IO[str], path: Path, wait_s: float | None) -> None:
+    if wait_s is None:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        return
+    deadline = time.monotonic() + wait_s
+    while not _take(stream):
+        if time.monotonic() > deadline:
+            raise LockHeldError(f"another process has held {path} for {wait_s:.0f} s")
+        time.sleep(_POLL_S)
+
+
+def _take(stream: IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_json(path: Path, content: Any) -> None:

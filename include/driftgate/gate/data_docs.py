@@ -6,18 +6,18 @@ what :mod:`driftgate.gate.docs_state` keeps. When that is lost it is made anew f
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftgate.config.loader import load_monitors
 from driftgate.config.models import MonitorConfig
 from driftgate.errors import GateError
+from driftgate.files import locked
 from driftgate.gate.context import open_context
 from driftgate.gate.docs_entries import Entry, asset_name, make_entry, monitor_of, read_result
 from driftgate.gate.docs_index import INDEX, entries_page, first_page, monitor_page, period_page, periods_page
@@ -105,14 +105,9 @@ def rebuild_docs(settings: Settings, progress: Progress | None = None, *, redraw
         return _replace(settings, configs)
 
 
-@contextmanager
-def site_lock(settings: Settings) -> Iterator[None]:
+def site_lock(settings: Settings) -> AbstractContextManager[None]:
     """Hold the index alone, among all processes of this machine: it is read, then written."""
-    folder = settings.data_docs_dir.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK_FILE).open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    return locked(settings.data_docs_dir.parent / _LOCK_FILE)
 
 
 def _enter(entry: Entry, config: MonitorConfig, settings: Settings) -> None:

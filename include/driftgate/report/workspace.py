@@ -7,10 +7,8 @@ workspace that is lost fills again with the windows that run from then on, and n
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +22,7 @@ from evidently.sdk.models import ProjectModel
 from driftgate.config.models import MonitorConfig
 from driftgate.config.windows import label
 from driftgate.errors import DriftgateError
-from driftgate.files import replacing
+from driftgate.files import LockHeldError, locked, replacing
 from driftgate.records import Window
 from driftgate.report.dashboard import dashboard
 
@@ -37,7 +35,6 @@ LOCK_SECONDS = 30.0
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:driftgate:monitor")
 _PROJECT_NAME, _DASHBOARD_NAME, _SNAPSHOTS = "metadata.json", "dashboard.json", "snapshots"
 _VARYING_PARAMETERS = ("columns", "per_column_method", "per_column_threshold")
-_POLL_SECONDS = 0.05
 
 
 class WorkspaceError(DriftgateError):
@@ -195,19 +192,9 @@ def _latest(folder: Path) -> Path | None:
 
 @contextmanager
 def _locked(folder: Path, monitor: str) -> Iterator[None]:
-    """Hold the workspace's lock, which vanishes with the process that holds it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as stream:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise WorkspaceError(
-                        f"monitor {monitor}: another process has held {folder / '.lock'} for {LOCK_SECONDS:.0f} s; "
-                        "end it, then run the task again"
-                    ) from None
-                time.sleep(_POLL_SECONDS)
-        yield
+    """Hold the workspace's lock."""
+    try:
+        with locked(folder / ".lock", LOCK_SECONDS):
+            yield
+    except LockHeldError as error:
+        raise WorkspaceError(f"monitor {monitor}: {error}; end it, then run the task again") from None

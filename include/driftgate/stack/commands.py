@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 import psutil
 
 from driftgate.errors import StackError
+from driftgate.files import LockHeldError, locked
 from driftgate.settings import Settings
 from driftgate.stack import health, migrations, ports, postgres, programs, provision
 from driftgate.stack import logs as log_files
@@ -299,18 +299,8 @@ def _require_resources(layout: Layout) -> None:
 @contextmanager
 def _exclusive(layout: Layout, echo: Echo) -> Iterator[None]:
     """Hold the stack's lock: two commands that change the stack run one after the other."""
-    with layout.lock.open("w") as stream:
-        deadline = time.monotonic() + _LOCK_SECONDS
-        told = False
-        while True:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise StackError(f"another `driftgate up` or `down` has held {layout.lock} for {_LOCK_SECONDS:.0f} s") from None
-                if not told:
-                    echo("another `driftgate up` or `down` is at work: waiting for it")
-                    told = True
-                time.sleep(_POLL_SECONDS)
-        yield
+    try:
+        with locked(layout.lock, _LOCK_SECONDS, lambda: echo("another `driftgate up` or `down` is at work: waiting for it")):
+            yield
+    except LockHeldError:
+        raise StackError(f"another `driftgate up` or `down` has held {layout.lock} for {_LOCK_SECONDS:.0f} s") from None
