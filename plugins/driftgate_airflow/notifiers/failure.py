@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowFailException
 
-from driftgate_airflow.common import DRIFTGATE_CONN_ID, open_context
+from driftgate_airflow.notifiers.base import MonitorNotifier
 from driftgate_airflow.windows import window_from_form, window_of_run
 
 if TYPE_CHECKING:
@@ -21,38 +19,19 @@ GATE_TASK = "gate"
 _LONGEST_DETAIL = 300
 
 
-class FailureNotifier(BaseNotifier):
+class FailureNotifier(MonitorNotifier):
     """Callback for ``on_failure_callback`` of the tasks of ``monitor__<id>`` and ``retrain__<id>``; never raises.
 
     A batch that the gate stopped has its own incident already; for it only messages are delivered.
-
-    Parameters
-    ----------
-    monitor_id
-        Which monitor file applies.
-    driftgate_conn_id
-        Airflow connection (Postgres) of the records.
     """
 
-    template_fields: Sequence[str] = ("monitor_id", "driftgate_conn_id")
-
-    def __init__(self, *, monitor_id: str, driftgate_conn_id: str = DRIFTGATE_CONN_ID) -> None:
-        super().__init__()
-        self.monitor_id = monitor_id
-        self.driftgate_conn_id = driftgate_conn_id
-
-    def __call__(self, *args: Any) -> None:
-        """Do it; whatever goes wrong here is logged and never hides why the task failed."""
-        try:
-            super().__call__(*args)
-        except Exception:
-            self.log.exception("nobody was told that a task of monitor %s failed; see the incidents page", self.monitor_id)
+    lost = "nobody was told that a task of monitor %s failed; see the incidents page"
 
     def notify(self, context: Context) -> None:
         from driftgate.exporting import refresh_if_on
         from driftgate.notifications import deliver_for
 
-        monitor = open_context(self.monitor_id, self.driftgate_conn_id)
+        monitor = self.open_context()
         if not _is_gate_verdict(context):
             self._open_incident(monitor, context)
         self.log.info("Messages: %s", deliver_for(monitor))
