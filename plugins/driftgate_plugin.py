@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
-from driftgate_airflow.links import APP_PREFIX, DAG_TAB_ROUTE, DOCS_ROUTE, PAGES_ROUTE, base_path
+from driftgate.addresses import APP_PREFIX, DOCS_ROUTE, PAGES_ROUTE
+from driftgate_airflow.links import DAG_TAB_ROUTE, base_path
 from driftgate_airflow.listeners import WarmStart
 from driftgate_airflow.timetables import MonitorTimetable
 from driftgate_airflow.ui.lazy import LazyApp

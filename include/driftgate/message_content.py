@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from driftgate.addresses import Addresses
+from driftgate.addresses import Addresses, openable
 from driftgate.config.loader import find_monitor
 from driftgate.config.notifications import NotificationsConfig
 from driftgate.errors import ConfigError
@@ -114,7 +114,7 @@ class Content:
             ("Airflow run" if run else "Airflow DAG", places.dag(dag, run)),
             ("Data Docs", places.data_docs(gate.data_docs if gate else None)),
             ("Evidently report", places.evidently_report(monitor, window) if has_report else None),
-            ("MLflow run", _web(self._store.find_report(monitor, window, "mlflow"))),
+            ("MLflow run", openable(self._store.find_report(monitor, window, "mlflow"))),
             ("Grafana", places.dashboard(monitor, window)),
             ("All incidents", places.incidents_page()),
         )
@@ -207,7 +207,3 @@ def _kind(message: Message) -> str:
 
 def _known(*links: tuple[str, str | None]) -> list[Link]:
     return [Link(name, address) for name, address in links if address]
-
-
-def _web(address: str | None) -> str | None:
-    return address if address and address.startswith(("http://", "https://")) else None

@@ -7,11 +7,13 @@ no link whose address is empty.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
+
+from driftgate import addresses
+from driftgate.addresses import DOCS_ROUTE, PAGES_ROUTE
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -20,16 +22,8 @@ if TYPE_CHECKING:
     from driftgate.context import Context as MonitorContext
     from driftgate.records import Window
 
-APP_PREFIX = "/driftgate"
-"""Where the pages of this package are mounted in Airflow's web server."""
-DOCS_ROUTE = "data-docs"
-"""Route of the Data Docs view inside Airflow's UI."""
-PAGES_ROUTE = "driftgate"
-"""Route of the monitors' pages inside Airflow's UI."""
 DAG_TAB_ROUTE = "driftgate-monitor"
 """Route of the tab on a DAG's page; Airflow wants each route once."""
-GRAFANA_DASHBOARD = "driftgate-model"
-"""Identifier of the dashboard about one monitor."""
 
 
 class _PushedLink(BaseOperatorLink):
@@ -90,50 +84,28 @@ def base_path() -> str:
 
 
 def in_frame(route: str, path: str) -> str:
-    """Return the address that opens one of this package's pages inside Airflow's UI, in the frame of the view ``route``."""
-    base = base_path()
-    return f"{base}/plugin/{route}{base}{APP_PREFIX}/{path}"
+    """Return the address that opens one of the project's pages inside Airflow's UI, in the frame of the view ``route``."""
+    return addresses.in_frame(base_path(), route, path)
 
 
 def data_docs_address(page: str | None) -> str:
     """Return the address of a Data Docs page (relative to the site; None: its index) as a view inside Airflow's UI."""
-    return in_frame(DOCS_ROUTE, f"data-docs/{quote(page or 'index.html')}")
+    return in_frame(DOCS_ROUTE, addresses.data_docs_page(page or "index.html"))
 
 
 def report_address(dag_id: str, window_key: str) -> str:
-    """Return the address of a window's Evidently report inside Airflow's UI; readable by who may read the monitor's DAG."""
-    return in_frame(PAGES_ROUTE, f"reports/{quote(dag_id)}/{quote(window_key)}/evidently.html")
+    """Return the address of a window's Evidently report inside Airflow's UI."""
+    return in_frame(PAGES_ROUTE, addresses.report_page(dag_id, window_key))
 
 
 def monitor_address(dag_id: str, window_key: str | None = None) -> str:
     """Return the address of a monitor's page inside Airflow's UI, with one of its windows marked."""
-    return in_frame(PAGES_ROUTE, monitor_page(dag_id, window_key))
+    return in_frame(PAGES_ROUTE, addresses.monitor_page(dag_id, window_key))
 
 
-def monitor_page(dag_id: str, window_key: str | None = None) -> str:
-    """Return the path of a monitor's page below this package's prefix."""
-    window = f"&window={quote(window_key)}" if window_key else ""
-    return f"pages/monitor.html?dag={quote(dag_id, safe='')}{window}"
-
-
-def dag_address(dag_id: str) -> str:
-    """Return the address of a DAG in Airflow's UI."""
-    return f"{base_path()}/dags/{quote(dag_id, safe='')}"
-
-
-def dag_run_address(dag_id: str, run_id: str) -> str:
-    """Return the address of a DAG run in Airflow's UI."""
-    return f"{dag_address(dag_id)}/runs/{quote(run_id, safe='')}"
-
-
-def grafana_address(grafana_url: str | None, monitor: str, start: datetime | None = None, end: datetime | None = None) -> str | None:
-    """Return the address of a monitor's dashboard in Grafana, for a stretch of time; None without a Grafana."""
-    if not grafana_url:
-        return None
-    values = {"var-monitor": monitor}
-    if start is not None and end is not None:
-        values |= {"from": str(round(start.timestamp() * 1000)), "to": str(round(end.timestamp() * 1000))}
-    return f"{grafana_url}/d/{GRAFANA_DASHBOARD}?{urlencode(values)}"
+def dag_address(dag_id: str, run_id: str | None = None) -> str:
+    """Return the address of a DAG, or of one of its runs, in Airflow's UI."""
+    return addresses.dag_path(base_path(), dag_id, run_id)
 
 
 def mlflow_address(server: str, run_id: str) -> str:
@@ -144,11 +116,11 @@ def mlflow_address(server: str, run_id: str) -> str:
 def push_window_links(context: Mapping[str, Any], monitor: MonitorContext, window: Window) -> None:
     """Push the addresses of a window's place on the monitor's page and, where there is one, on its Grafana dashboard."""
     config = monitor.config
-    addresses = {
+    found = {
         MonitorLink.key: monitor_address(config.monitor_dag_id, window.key),
-        GrafanaLink.key: grafana_address(monitor.settings.grafana_url, config.id, window.start, window.end),
+        GrafanaLink.key: addresses.dashboard(monitor.settings.grafana_url, config.id, window.start, window.end),
     }
-    for key, address in addresses.items():
+    for key, address in found.items():
         if address:
             context["ti"].xcom_push(key=key, value=address)
 

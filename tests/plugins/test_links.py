@@ -76,6 +76,4 @@ def test_addresses_respect_the_path_that_airflow_is_served_below(monkeypatch: py
         links.report_address("monitor__trips", KEY)
         == f"/airflow/plugin/driftgate/airflow/driftgate/reports/monitor__trips/{KEY}/evidently.html"
     )
-    assert (
-        links.dag_run_address("d", "manual__2024-01-01T00:00:00+00:00") == "/airflow/dags/d/runs/manual__2024-01-01T00%3A00%3A00%2B00%3A00"
-    )
+    assert links.dag_address("d", "manual__2024-01-01T00:00:00+00:00") == "/airflow/dags/d/runs/manual__2024-01-01T00%3A00%3A00%2B00%3A00"

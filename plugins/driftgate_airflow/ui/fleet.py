@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from driftgate.addresses import APP_PREFIX, dashboard, monitor_page
 from driftgate.config.models import MonitorConfig
 from driftgate.record.overview import Fleet
 from driftgate.record.rows import Row
@@ -67,10 +68,10 @@ def _links(config: MonitorConfig, settings: Settings, windows: Sequence[Row]) ->
     first, last = (windows[0]["window_start"], windows[-1]["window_end"]) if windows else (None, None)
     return {
         "page": links.monitor_address(config.monitor_dag_id),
-        "page_direct": f"{links.base_path()}{links.APP_PREFIX}/{links.monitor_page(config.monitor_dag_id)}",
+        "page_direct": f"{links.base_path()}{APP_PREFIX}/{monitor_page(config.monitor_dag_id)}",
         "dag": links.dag_address(config.monitor_dag_id),
         "retrain_dag": links.dag_address(config.retrain_dag_id),
-        "grafana": links.grafana_address(settings.grafana_url, config.id, first, last),
+        "grafana": dashboard(settings.grafana_url, config.id, first, last),
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from driftgate.addresses import dashboard, openable
 from driftgate.config.models import MonitorConfig
 from driftgate.config.windows import label
 from driftgate.mlflow_client import safe_address
@@ -82,10 +83,10 @@ class Shapes:
         dag_id, span, reports = self.config.monitor_dag_id, window_of(row), row["reports"] or {}
         return {
             "page": links.monitor_address(dag_id, span.key),
-            "dag_run": links.dag_run_address(dag_id, row["dag_run"]) if row["dag_run"] else None,
+            "dag_run": links.dag_address(dag_id, row["dag_run"]) if row["dag_run"] else None,
             "data_docs": self.data_docs(row["data_docs"]),
             "evidently": links.report_address(dag_id, span.key) if "evidently" in reports else None,
-            "mlflow": _web(reports.get("mlflow")),
+            "mlflow": openable(reports.get("mlflow")),
             "grafana": self.grafana(span),
         }
 
@@ -105,7 +106,7 @@ class Shapes:
             "verdict", "metric", "rows", "champion_scores", "challenger_scores", "champion_segments", "challenger_segments",
             "gain", "gain_low", "gain_high", "challenger_wins", "approver", "reason",
         )  # fmt: skip
-        run = links.dag_run_address(self.config.retrain_dag_id, row["dag_run"]) if row["dag_run"] else None
+        run = links.dag_address(self.config.retrain_dag_id, row["dag_run"]) if row["dag_run"] else None
         return {
             "window": row_window(self.config, row, "trigger_window"),
             **{name: row[name] for name in names},
@@ -154,16 +155,12 @@ class Shapes:
         return links.data_docs_address(page) if page else None
 
     def mlflow_run(self, run_id: str | None) -> str | None:
-        server = self.settings.mlflow_public_url or (safe_address(self.settings.mlflow_uri) if self.settings.mlflow_uri else "")
-        return links.mlflow_address(server, run_id) if run_id and server.startswith(("http://", "https://")) else None
+        known = self.settings.mlflow_public_url or (safe_address(self.settings.mlflow_uri) if self.settings.mlflow_uri else None)
+        server = openable(known)
+        return links.mlflow_address(server, run_id) if run_id and server else None
 
     def grafana(self, span: Window) -> str | None:
-        return links.grafana_address(self.settings.grafana_url, self.config.id, span.start, span.end)
-
-
-def _web(address: str | None) -> str | None:
-    """Return an address that a browser can open; None for any other (a tracking store without a server)."""
-    return address if address and address.startswith(("http://", "https://")) else None
+        return dashboard(self.settings.grafana_url, self.config.id, span.start, span.end)
 
 
 def message_item(row: Row) -> Json:
