@@ -86,7 +86,12 @@ export const message = table({
   dropped: { tone: "", symbol: "idle", word: "not needed any more" },
 });
 
-export const CAUSES = { gate: "Gate stopped a batch", policy: "Decision rules broken", run: "A task failed" };
+export const CAUSES = {
+  gate: "Gate stopped a batch",
+  policy: "Decision rules broken",
+  run: "A task failed",
+  retrain: "A retraining failed",
+};
 export const cause = (name) => CAUSES[name] ?? String(name);
 
 /** A state as symbol and word; `extra` text follows the word. */
