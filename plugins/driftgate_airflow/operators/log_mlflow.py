@@ -33,12 +33,12 @@ class LogMlflowOperator(DriftgateOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         from driftgate import pipeline
-        from driftgate.record.mlflow_runs import run_link
         from driftgate.records import Batch, GateResult
 
         monitor = self.open_context()
         measures = pipeline.load_measures(Path(self.measures["path"]))
-        run_id = pipeline.log_mlflow(monitor, Batch.from_dict(self.batch), GateResult.from_dict(self.gate_result), measures)
-        address = run_link(monitor.settings.require_mlflow(), run_id, monitor.settings.mlflow_public_url)
+        batch = Batch.from_dict(self.batch)
+        run_id = pipeline.log_mlflow(monitor, batch, GateResult.from_dict(self.gate_result), measures)
+        address = monitor.store.find_report(self.monitor_id, batch.window, "mlflow")
         context["ti"].xcom_push(key=MlflowRunLink.key, value=address)
         return {"run_id": run_id, "address": address}
