@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from driftgate.vocabulary import DRIFT_FAMILIES as DRIFT_FAMILIES
 from driftgate.vocabulary import Action as Action
 from driftgate.vocabulary import BatchStatus as BatchStatus
 from driftgate.vocabulary import Cause as Cause

@@ -34,6 +34,10 @@ class Family(StrEnum):
     KPI = "kpi"
 
 
+DRIFT_FAMILIES = (Family.DATA_DRIFT, Family.PREDICTION_DRIFT, Family.TARGET_DRIFT)
+"""Families of drift scores."""
+
+
 class MetricVerdict(StrEnum):
     """Answer of one metric against its threshold."""
 

@@ -36,6 +36,10 @@ DRIFT_METHODS = (
 )  # fmt: skip
 
 
+P_VALUE_METHODS = frozenset({"anderson", "chisquare", "cramer_von_mises", "es", "ks", "mannw", "t_test", "z"})
+"""Drift methods whose score is a p-value: small means drift. Every other method is a distance: large means drift."""
+
+
 def performance_metrics(task: Task) -> tuple[str, ...]:
     """Names of the performance metrics of a task."""
     return REGRESSION_METRICS if task == "regression" else CLASSIFICATION_METRICS

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from driftgate.config.section import Section
-from driftgate.config.types import Duration
+from driftgate.config.types import Duration, as_list
 from driftgate.config.yaml_files import load_typed
 from driftgate.errors import ConfigError
 from driftgate.records import Severity
@@ -27,10 +27,6 @@ _NAME = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
 _CLOCK = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)$")
 _ADDRESS = re.compile(r"^[^@\s,;<>]+@[^@\s,;<>]+$")
 _MINUTES_PER_DAY = 24 * 60
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 def _check_name(value: str) -> str:
@@ -63,11 +59,11 @@ def _check_zone(value: str) -> str:
     return value
 
 
-Names = Annotated[list[str], BeforeValidator(_as_list)]
+Names = Annotated[list[str], BeforeValidator(as_list)]
 ChannelName = Annotated[str, AfterValidator(_check_name)]
 Address = Annotated[str, AfterValidator(_check_address)]
-Addresses = Annotated[list[Address], BeforeValidator(_as_list)]
-Severities = Annotated[list[Severity], BeforeValidator(_as_list)]
+Addresses = Annotated[list[Address], BeforeValidator(as_list)]
+Severities = Annotated[list[Severity], BeforeValidator(as_list)]
 Clock = Annotated[time, BeforeValidator(_read_clock)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 

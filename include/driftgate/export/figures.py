@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from driftgate.records import Family, Measures, Metric, MetricVerdict, Window
+from driftgate.records import DRIFT_FAMILIES, Family, Measures, Metric, MetricVerdict, Window
 
 MAX_COLUMNS = 200
 """At most this many columns of a window are exported, the most drifted first: every column is a series of its own in a sink."""
-
-_DRIFT_FAMILIES = (Family.DATA_DRIFT, Family.PREDICTION_DRIFT, Family.TARGET_DRIFT)
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def _missing(
 
 
 def _columns(metrics: list[Metric]) -> list[ColumnFigures]:
-    drift = {item.column: item for item in metrics if item.metric == "drift_score" and item.family in _DRIFT_FAMILIES}
+    drift = {item.column: item for item in metrics if item.metric == "drift_score" and item.family in DRIFT_FAMILIES}
     missing = {item.column: item.value for item in metrics if item.metric == "missing_share" and item.column}
     return [_column(name, drift.get(name), missing.get(name)) for name in {**drift, **missing}]
 

@@ -19,15 +19,11 @@ from evidently.legacy.calculations.stattests.registry import StatTestInvalidFeat
 from evidently.legacy.core import ColumnType
 
 from driftgate.columns import DriftColumn, drift_columns, measurable, usable
-from driftgate.config.models import MonitorConfig
+from driftgate.config.models import P_VALUE_METHODS, MonitorConfig
 from driftgate.errors import MeasureError
 from driftgate.records import Direction, Family, Metric, MetricVerdict
 
 log = logging.getLogger(__name__)
-
-P_VALUE_METHODS = frozenset({"anderson", "chisquare", "cramer_von_mises", "es", "ks", "mannw", "t_test", "z"})
-"""Methods whose score is a p-value: small means drift. Every other method is a distance: large means drift."""
-DRIFT_FAMILIES = (Family.DATA_DRIFT, Family.PREDICTION_DRIFT, Family.TARGET_DRIFT)
 
 
 def column_drift(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame) -> list[Metric]:

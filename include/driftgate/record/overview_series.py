@@ -14,13 +14,16 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from driftgate.record.rows import Row
+from driftgate.records import DRIFT_FAMILIES, Family
 
 ROWS_FAMILY = "batch"
 """Not a family of metrics: the rows of every window, whatever became of it."""
 RATIO_LIMIT = 10.0
 """A larger ratio to the threshold is shown as this."""
-DRIFT_FAMILIES = ("data_drift", "prediction_drift", "target_drift")
-HEATMAP_FAMILIES = {"drift_score": DRIFT_FAMILIES, "missing_share": ("data_quality",)}
+HEATMAP_FAMILIES = {
+    "drift_score": tuple(family.value for family in DRIFT_FAMILIES),
+    "missing_share": (Family.DATA_QUALITY.value,),
+}
 MARK_LIMIT = 500
 
 _METRIC_POINTS = """

@@ -11,13 +11,12 @@ from evidently.sdk.models import DashboardModel, DashboardPanelPlot, DashboardTa
 from evidently.sdk.panels import bar_plot_panel, counter_panel, line_plot_panel
 
 from driftgate.columns import drift_columns
-from driftgate.config.models import MonitorConfig
+from driftgate.config.models import P_VALUE_METHODS, MonitorConfig
 from driftgate.records import Family
 
 TOP_COLUMNS = 10
 """Lines in one chart; of a wider monitor the columns that drifted most in the latest window are drawn."""
 
-_P_VALUES = ("anderson", "chisquare", "cramer_von_mises", "es", "ks", "mannw", "t_test", "z")
 _DRIFT_LEGEND = "{{column}} ({{threshold}})"  # a longer one loses its colour and squeezes the chart
 _DRIFT_HELP = "The limit is in brackets. Distances rise with drift, p-values fall."
 _PERFORMANCE: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
@@ -106,5 +105,5 @@ def _by_drift(snapshot: Snapshot) -> list[str]:
 def _excess(score: Any, limit: float | None, method: str) -> float:
     """Ratio to the limit, upside down for p-values, so that larger always means more drift."""
     value, bound = max(float(score), 1e-300), max(float(limit or 0.0), 1e-300)
-    ratio = bound / value if "p_value" in method or method in _P_VALUES else value / bound
+    ratio = bound / value if "p_value" in method or method in P_VALUE_METHODS else value / bound
     return ratio if ratio == ratio else 0.0

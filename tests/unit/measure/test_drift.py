@@ -14,9 +14,9 @@ from evidently.presets import DataDriftPreset
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from driftgate.config.models import DRIFT_METHODS, MonitorConfig
+from driftgate.config.models import DRIFT_METHODS, P_VALUE_METHODS, MonitorConfig
 from driftgate.errors import MeasureError
-from driftgate.measure.drift import P_VALUE_METHODS, column_drift, dataset_drift
+from driftgate.measure.drift import column_drift, dataset_drift
 from driftgate.records import Direction, Family, Metric, MetricVerdict
 from factories import make_binary_config, make_binary_frame, make_config, make_frame
 
