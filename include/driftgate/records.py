@@ -137,6 +137,9 @@ class Metric:
     """None for a number that is only recorded and never judged."""
     method: str | None = None
     reference_value: float | None = None
+    low: float | None = None
+    """Lower end of the 95 % range of the value; None where no range is given."""
+    high: float | None = None
 
     @property
     def address(self) -> tuple[str, str, str, str]:

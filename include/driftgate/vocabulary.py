@@ -30,8 +30,15 @@ class Family(StrEnum):
     DATA_DRIFT = "data_drift"
     PREDICTION_DRIFT = "prediction_drift"
     TARGET_DRIFT = "target_drift"
+    CONCEPT_DRIFT = "concept_drift"
+    """The model's errors against the errors of the reference."""
     PERFORMANCE = "performance"
+    PERFORMANCE_ESTIMATED = "performance_estimated"
+    """Performance as far as it can be known without labels."""
+    FAIRNESS = "fairness"
+    """Gaps between groups."""
     KPI = "kpi"
+    SYSTEM = "system"
 
 
 DRIFT_FAMILIES = (Family.DATA_DRIFT, Family.PREDICTION_DRIFT, Family.TARGET_DRIFT)

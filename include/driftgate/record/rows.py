@@ -117,11 +117,13 @@ def metric_row(measures: Measures, metric: Metric) -> dict[str, Any]:
         "verdict": metric.verdict.value if metric.verdict else None,
         "method": metric.method,
         "reference_value": finite(metric.reference_value),
+        "low": finite(metric.low),
+        "high": finite(metric.high),
     }
 
 
 def to_metric(row: Row) -> Metric:
-    names = ("metric", "value", "column", "segment", "threshold", "method", "reference_value")
+    names = ("metric", "value", "column", "segment", "threshold", "method", "reference_value", "low", "high")
     return Metric(
         family=Family(row["family"]),
         direction=Direction(row["direction"]) if row["direction"] else None,

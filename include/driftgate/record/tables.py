@@ -38,6 +38,7 @@ from driftgate.records import (
     BatchStatus,
     Direction,
     Event,
+    Family,
     GateVerdict,
     MessageState,
     MetricVerdict,
@@ -47,11 +48,6 @@ from driftgate.records import (
 )
 
 SCHEMA = "driftgate"
-METRIC_FAMILIES = (
-    "data_quality", "data_drift", "prediction_drift", "target_drift", "performance",
-    "performance_estimated", "segment", "kpi", "system",
-)  # fmt: skip
-"""Every family of the design, including those that no step produces yet."""
 
 metadata = MetaData(
     schema=SCHEMA,
@@ -152,13 +148,25 @@ metric = Table(
     _text("verdict", nullable=True),
     _text("method", nullable=True),
     Column("reference_value", Double, nullable=True),
+    Column("low", Double, nullable=True, comment="Lower end of the 95 % range of the value."),
+    Column("high", Double, nullable=True, comment="Upper end of the 95 % range of the value."),
     *_bookkeeping(),
     PrimaryKeyConstraint("monitor", "window_start", "window_end", "model_version", "family", "metric", "column", "segment"),
     _belongs_to_batch(),
-    _one_of("family", METRIC_FAMILIES),
+    _one_of("family", Family),
     _one_of("direction", Direction),
     _one_of("verdict", MetricVerdict),
     Index("metric_series_idx", "monitor", "family", "metric", "column", "window_start"),
+)
+
+calibration = Table(
+    "calibration",
+    metadata,
+    _text("monitor"),
+    _text("model_version"),
+    _json("content", "{}"),
+    *_bookkeeping(),
+    PrimaryKeyConstraint("monitor", "model_version"),
 )
 
 decision = Table(

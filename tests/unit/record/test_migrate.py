@@ -18,7 +18,7 @@ from driftgate.record.store import RecordStore
 from driftgate.record.tables import SCHEMA, metadata
 
 _numbers = itertools.count()
-HEAD = "0003"
+HEAD = "0004"
 
 
 @pytest.fixture
