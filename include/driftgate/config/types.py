@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
@@ -54,6 +54,16 @@ def _check_callable(value: Any) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
 CallablePath = Annotated[str, BeforeValidator(_check_callable)]
+
+
+def _as_local_time(value: Any) -> Any:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)
+    return value
+
+
+LocalTime = Annotated[datetime, BeforeValidator(_as_local_time)]
+"""A date or date-time; without an offset it is read in the schedule's time zone."""
 
 
 def _check_cron(value: str) -> str:
