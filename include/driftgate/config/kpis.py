@@ -1,21 +1,34 @@
-"""Business KPIs in a monitor file: a name, an expression over the window's columns, and a limit where there is one."""
+"""Business KPIs in a monitor file: a name, an expression over the window's columns or a query, and a limit where there is one."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
 from driftgate.config.expressions import Kind, check, is_free_of_size, parse
+from driftgate.config.fairness import FAIRNESS_GAPS, GROUP_VALUES
 from driftgate.config.roles import ColumnRoles
 from driftgate.config.rule import Rule
 from driftgate.config.section import Section
+from driftgate.config.sources import SqlSource
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
-OTHER_METRICS = frozenset({"rows", "duplicate_share", "judged_columns", "dataset_drift"})
-"""Names of metrics that are recorded but that no rule can name; KPIs must not have them either."""
+OTHER_METRICS = frozenset(
+    {
+        "rows",
+        "duplicate_share",
+        "judged_columns",
+        "dataset_drift",
+        "residual_mean",
+        "steady_residual",
+        *FAIRNESS_GAPS,
+        *GROUP_VALUES.values(),
+    }
+)
+"""Names of other metrics that are recorded; KPIs must not have them either."""
 
 
 def _check_name(value: str) -> str:
@@ -29,13 +42,20 @@ def _check_expression(value: str) -> str:
     return value
 
 
+class KpiSql(SqlSource):
+    """One number from a database; the query has :window_start and :window_end as bound parameters."""
+
+    kind: Literal["sql"] = "sql"
+
+
 class KpiConfig(Section):
-    """One number per window that matters to the business."""
+    """One number per window that matters to the business: from an expression over the window's rows, or from a query."""
 
     name: Annotated[str, AfterValidator(_check_name)]
     """The name of the metric, also in ``decision.rules``."""
-    expression: Annotated[str, AfterValidator(_check_expression)]
+    expression: Annotated[str, AfterValidator(_check_expression)] | None = None
     """See :mod:`driftgate.config.expressions`, for example ``share(arr_delay > 15)``."""
+    sql: KpiSql | None = None
     above: float | None = None
     """A larger value has the verdict alarm; without a rule that names the KPI nothing follows from it."""
     below: float | None = None
@@ -43,6 +63,12 @@ class KpiConfig(Section):
     description: str = ""
     unit: str = ""
     """For people, for example ``min`` or ``USD``."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.expression is None) == (self.sql is None):
+            raise ValueError("needs exactly one of 'expression', over the window's columns, and 'sql', a query with one number as answer")
+        return self
 
     @model_validator(mode="after")
     def _one_limit(self) -> Self:
@@ -66,13 +92,16 @@ def check_kpis(kpis: Sequence[KpiConfig], kinds: Mapping[str, Kind], reserved: I
     ValueError
         Naming the KPI, its place in the list, what is wrong and what to write instead.
     """
-    taken = {*reserved, *OTHER_METRICS}
+    known = {*reserved, *OTHER_METRICS}
+    taken = {*known, *(f"estimated_{name}" for name in known)}
     for index, kpi in enumerate(kpis):
         where = f"kpis[{index}]"
         if kpi.name in taken:
             owner = "of another KPI" if any(kpi.name == other.name for other in kpis[:index]) else "of a metric"
             raise ValueError(f"{where}.name {kpi.name!r} is already the name {owner}; choose another one")
         taken.add(kpi.name)
+        if kpi.expression is None:
+            continue
         try:
             check(parse(kpi.expression), kinds)
         except ValueError as error:
@@ -85,12 +114,17 @@ def check_rule(index: int, rule: Rule, kpi: KpiConfig) -> None:
     Raises
     ------
     ValueError
-        If the rule has a column, or compares with the reference what grows with the number of rows.
+        If the rule has a column, or compares with the reference what grows with the number of rows or comes from a query.
     """
     if rule.column:
         raise ValueError(f"decision.rules[{index}].column is not allowed because {rule.metric} is measured on the window as a whole")
     is_relative = rule.above_reference is not None or rule.below_reference is not None
-    if is_relative and not is_free_of_size(parse(kpi.expression)):
+    if is_relative and kpi.expression is None:
+        raise ValueError(
+            f"decision.rules[{index}] compares the KPI {rule.metric} with the reference, but a query is asked about windows only; "
+            "use above or below"
+        )
+    if is_relative and kpi.expression and not is_free_of_size(parse(kpi.expression)):
         raise ValueError(
             f"decision.rules[{index}] compares the KPI {rule.metric} with the reference, but {kpi.expression} grows with "
             "the number of rows; use above or below, or a ratio such as sum(x) / count()"

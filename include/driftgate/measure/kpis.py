@@ -1,4 +1,4 @@
-"""Business KPIs of a window: the expressions of the monitor file, worked out with pandas.
+"""Business KPIs of a window: the expressions of the monitor file, worked out with pandas, and the answers to its queries.
 
 What counts is what is known. A missing value, an infinity and a division by zero within a row make the row unknown for the part of
 the expression that they are in; comparisons with something unknown are neither true nor false, as in SQL. Aggregates leave unknown
@@ -34,6 +34,8 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "and": operator.and_, "or": operator.or_,
 }  # fmt: skip
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+_LONGEST_METHOD = 200
+"""Longer queries are cut where they are recorded as method."""
 
 
 class _NoValueError(Exception):
@@ -56,20 +58,48 @@ class _Rows:
         return values if self.kinds[name] is Kind.TIMES else values.astype("float64").replace([np.inf, -np.inf], np.nan)
 
 
-def kpi_metrics(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame) -> list[Metric]:
+def kpi_metrics(
+    config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame, answers: Mapping[str, float | None] | None = None
+) -> list[Metric]:
     """Return one metric of family ``kpi`` per KPI of the monitor file, in its order.
 
-    Its reference value is that of the reference rows, where they have the columns and the value does not grow with the number of
-    rows. A KPI without a limit of its own has no threshold yet; a rule of the policy may give it one.
+    The reference value of an expression is that of the reference rows, where they have the columns and the value does not grow with
+    the number of rows; a query has none. A KPI without a limit of its own has no threshold yet; a rule of the policy may give it one.
+
+    Parameters
+    ----------
+    config
+        The monitor.
+    current, reference
+        Rows of the window and of the reference.
+    answers
+        What :func:`driftgate.kpi_queries.read_kpis` read for the window, by name. A query that is not in it has no value.
     """
     kinds = column_kinds(config.columns, config.task)
     rows, usual_rows = _Rows(current, kinds), _Rows(reference, kinds)
-    return [_judged(config, kpi, _measured(config, kpi, rows, usual_rows), len(current)) for kpi in config.kpis]
+    metrics = []
+    for kpi in config.kpis:
+        if kpi.expression is None:
+            metrics.append(_judged(config, kpi, _answered(kpi, answers or {})))
+        else:
+            metrics.append(_judged(config, kpi, _measured(config, kpi, kpi.expression, rows, usual_rows), len(current)))
+    return metrics
 
 
-def _measured(config: MonitorConfig, kpi: KpiConfig, rows: _Rows, usual_rows: _Rows) -> Metric:
-    tree = parse(kpi.expression)
-    metric = Metric(Family.KPI, kpi.name, None, method=kpi.expression)
+def _answered(kpi: KpiConfig, answers: Mapping[str, float | None]) -> Metric:
+    assert kpi.sql is not None  # the monitor file was validated
+    text = f"sql: {' '.join(kpi.sql.query.split())}"
+    method = text if len(text) <= _LONGEST_METHOD else f"{text[: _LONGEST_METHOD - 3]}..."
+    value = answers.get(kpi.name)
+    if value is None:
+        reason = "the query's answer is null" if kpi.name in answers else "the query was not asked"
+        return Metric(Family.KPI, kpi.name, None, method=f"{method} has no value: {reason}")
+    return Metric(Family.KPI, kpi.name, value, method=method)
+
+
+def _measured(config: MonitorConfig, kpi: KpiConfig, expression: str, rows: _Rows, usual_rows: _Rows) -> Metric:
+    tree = parse(expression)
+    metric = Metric(Family.KPI, kpi.name, None, method=expression)
     if is_free_of_size(tree):
         with suppress(_NoValueError):
             metric = replace(metric, reference_value=_value(tree, usual_rows))
@@ -77,17 +107,17 @@ def _measured(config: MonitorConfig, kpi: KpiConfig, rows: _Rows, usual_rows: _R
         return replace(metric, value=_value(tree, rows))
     except _NoValueError as reason:
         log.info("monitor %s: KPI %s has no value: %s", config.id, kpi.name, reason)
-        return replace(metric, method=f"{kpi.expression} has no value: {reason}")
+        return replace(metric, method=f"{expression} has no value: {reason}")
 
 
-def _judged(config: MonitorConfig, kpi: KpiConfig, metric: Metric, rows: int) -> Metric:
-    """Give the metric the limit of its KPI."""
+def _judged(config: MonitorConfig, kpi: KpiConfig, metric: Metric, rows: int | None = None) -> Metric:
+    """Give the metric the limit of its KPI; without a number of rows it does not rest on the window's rows."""
     limit = kpi.below if kpi.above is None else kpi.above
     if limit is None:
         return metric
     direction = Direction.BELOW if kpi.above is None else Direction.ABOVE
     verdict: MetricVerdict | None = None
-    if rows < config.measures.minimum_rows:
+    if rows is not None and rows < config.measures.minimum_rows:
         verdict = MetricVerdict.TOO_FEW_ROWS
     elif metric.value is not None:
         is_beyond = metric.value > limit if direction is Direction.ABOVE else metric.value < limit

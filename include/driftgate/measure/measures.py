@@ -9,11 +9,17 @@ from dataclasses import replace
 import pandas as pd
 
 from driftgate.config.models import MonitorConfig
+from driftgate.measure.concept import concept_drift
 from driftgate.measure.drift import column_drift, dataset_drift
+from driftgate.measure.fairness import fairness_metrics
 from driftgate.measure.kpis import kpi_metrics
+from driftgate.measure.multivariate import multivariate_drift
 from driftgate.measure.performance import performance, performance_scores
+from driftgate.measure.position import position_metrics
 from driftgate.measure.quality import quality_metrics
+from driftgate.measure.ranges import with_ranges
 from driftgate.measure.segments import segment_performance
+from driftgate.measure.system import system_metrics
 from driftgate.records import Measures, Metric, MetricVerdict, Window
 from driftgate.rules import judge
 
@@ -30,6 +36,8 @@ def measure_batch(
     model_version: str,
     reference_performance: Mapping[str, float] | None = None,
     reference_segments: Mapping[str, Mapping[str, float]] | None = None,
+    kpi_answers: Mapping[str, float | None] | None = None,
+    expected_rows: float | None = None,
 ) -> Measures:
     """Measure one window against the reference.
 
@@ -48,6 +56,10 @@ def measure_batch(
         the reference is a window that the model has not seen, and costs one more pass over it.
     reference_segments
         The same per segment and metric name.
+    kpi_answers
+        Answers to the queries under ``kpis``, by name.
+    expected_rows
+        Rows that a window usually has; None: not known.
 
     Returns
     -------
@@ -61,27 +73,39 @@ def measure_batch(
     """
     scores = column_drift(config, current, reference)
     metrics = [*quality_metrics(config, current, reference), *dataset_drift(config, scores), *scores]
+    metrics += [*multivariate_drift(config, current, reference), *concept_drift(config, current, reference)]
+    metrics += position_metrics(config, current, reference)
     if reference_performance is None:
         reference_performance = performance_scores(config, reference)
-    metrics += performance(config, current, reference_performance)
-    metrics += segment_performance(config, current, reference, reference_segments)
-    metrics += kpi_metrics(config, current, reference)
+    realised = performance(config, current, reference_performance)
+    realised += segment_performance(config, current, reference, reference_segments)
+    metrics += with_ranges(config, current, realised)
+    metrics += fairness_metrics(config, current, reference)
+    metrics += kpi_metrics(config, current, reference, kpi_answers)
+    metrics += system_metrics(config, current, window, expected_rows)
     judged = tuple(_stable(_judged(config, metric, len(current))) for metric in metrics)
     return Measures(config.id, window, model_version, len(current), judged)
 
 
 def _stable(metric: Metric) -> Metric:
     """Keep the digits that do not depend on the process: sums over sets and vectors differ in the last ones from run to run."""
-    if metric.value is None or not math.isfinite(metric.value):
-        return metric
-    return replace(metric, value=float(f"{metric.value:.{SIGNIFICANT_DIGITS}g}"))
+    return replace(metric, value=_rounded(metric.value), low=_rounded(metric.low), high=_rounded(metric.high))
+
+
+def _rounded(value: float | None) -> float | None:
+    return value if value is None or not math.isfinite(value) else float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+
+
+def stable(measures: Measures) -> Measures:
+    """Return the measures with so many digits as two runs agree on."""
+    return replace(measures, metrics=tuple(_stable(item) for item in measures.metrics))
 
 
 def _judged(config: MonitorConfig, metric: Metric, rows: int) -> Metric:
     """Give a metric without a limit of its own (counts, shares of new categories) the limit of the rule that names it."""
     if metric.threshold is not None or metric.verdict is not None:
         return metric
-    judged = judge(config.decision.rules, metric)
+    judged = judge(config.rules, metric)
     if judged.verdict is not None and rows < config.measures.minimum_rows:
         return replace(judged, verdict=MetricVerdict.TOO_FEW_ROWS)
     return judged

@@ -57,7 +57,7 @@ def performance(config: MonitorConfig, current: pd.DataFrame, reference_scores: 
         for name in performance_metrics(config.task)
     ]
     is_enough = len(rows) >= config.measures.minimum_rows
-    return [judge(config.decision.rules, metric, unjudged=None if is_enough else MetricVerdict.TOO_FEW_ROWS) for metric in metrics]
+    return [judge(config.rules, metric, unjudged=None if is_enough else MetricVerdict.TOO_FEW_ROWS) for metric in metrics]
 
 
 def performance_scores(config: MonitorConfig, frame: pd.DataFrame) -> dict[str, float]:

@@ -23,14 +23,29 @@ def quality_metrics(config: MonitorConfig, current: pd.DataFrame, reference: pd.
         Metric(Family.DATA_QUALITY, "rows", float(len(current)), reference_value=float(len(reference))),
         Metric(Family.DATA_QUALITY, "duplicate_share", _share(int(current[kept].duplicated().sum()), len(current))),
     ]
-    metrics += _missing(config, current, reference)
+    metrics += missing_shares(config, current, reference)
     for name in config.columns.categorical:
         metrics += _new_categories(name, current[name], reference[name])
     metrics += [_out_of_range(name, current[name], reference[name]) for name in config.columns.numerical]
-    return metrics
+    return [*metrics, *most_frequent_shares(config, current, reference)]
 
 
-def _missing(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame) -> list[Metric]:
+def most_frequent_shares(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame) -> list[Metric]:
+    """Return the share of the most frequent value of every numerical column: 1 where a sensor is stuck or a default was filled in."""
+    names = config.columns.numerical
+    shares = {name: (_most_frequent(current[name]), _most_frequent(reference[name])) for name in names}
+    return [
+        Metric(Family.DATA_QUALITY, "most_frequent_share", share, column=name, reference_value=usual)
+        for name, (share, usual) in shares.items()
+    ]
+
+
+def _most_frequent(values: pd.Series) -> float | None:
+    counts = values.value_counts()
+    return None if counts.empty else float(counts.iloc[0] / counts.sum())
+
+
+def missing_shares(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame) -> list[Metric]:
     """Missing shares; the target's is recorded without a verdict and left out of the whole, because labels may come later."""
     columns = config.columns
     judged = [name for name in (*columns.features, columns.prediction) if name in current and name in reference]
@@ -72,6 +87,8 @@ def _missing_cells(frame: pd.DataFrame) -> float | None:
 
 
 def _new_categories(name: str, current: pd.Series, reference: pd.Series) -> Sequence[Metric]:
+    if not reference.notna().any():
+        return tuple(Metric(Family.DATA_QUALITY, metric, None, column=name) for metric in ("new_categories", "new_category_share"))
     counts = current.value_counts()
     unknown = counts[~counts.index.isin(reference.dropna().unique())]
     return (

@@ -11,7 +11,7 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,24 @@ os.environ.setdefault("DO_NOT_TRACK", "1")  # Evidently sends nothing from here 
 import pandas as pd
 from evidently import BinaryClassification, DataDefinition, Dataset, MulticlassClassification, Regression, Report
 from evidently.core.report import Snapshot
+from evidently.legacy.calculations.stattests import StatTest, chi_stat_test, cramer_von_mises, get_stattest, mann_whitney_u_stat_test
+from evidently.legacy.calculations.stattests.registry import register_stattest
+from evidently.legacy.core import ColumnType
 from evidently.presets import ClassificationPreset, DataDriftPreset, DataSummaryPreset, RegressionPreset
 
 from driftgate.columns import DriftColumn, drift_columns, label, labels, measurable, usable
 from driftgate.config.models import MonitorConfig
 from driftgate.errors import MeasureError
+from driftgate.two_sample import DISPLAY_NAMES, REPLACED, judged, used_method
 
 log = logging.getLogger(__name__)
 
 HTML_NAME = "evidently.html"
 JSON_NAME = "evidently.json"
+for _test in (chi_stat_test, cramer_von_mises, mann_whitney_u_stat_test):  # drawn under the names and with the numbers of the measures
+    _name, _kinds = REPLACED[_test.name], [ColumnType.Categorical, ColumnType.Numerical]
+    register_stattest(StatTest(_name, DISPLAY_NAMES[_name], _kinds, _test.default_threshold), judged(_name))
+
 MINIMUM_LABELLED_ROWS = 10
 """With fewer known targets the model's part is left out: its plots need several rows per bin."""
 
@@ -64,15 +72,14 @@ def render_report(config: MonitorConfig, current: pd.DataFrame, reference: pd.Da
     MeasureError
         If not even a summary can be made, for example of a window without rows.
     """
-    if current.empty or reference.empty:
-        empty = "window" if current.empty else "reference"
-        raise MeasureError(f"monitor {config.id}: the {empty} has no rows, so there is nothing to report")
+    if current.empty:
+        raise MeasureError(f"monitor {config.id}: the window has no rows, so there is nothing to report")
     drift = _judgeable(config, current, reference)
     definition = _definition(config, current, reference)
     frames = [_prepared(config, frame, definition) for frame in (current, reference)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        datasets = [Dataset.from_pandas(frame, data_definition=definition) for frame in frames]
+        datasets = [Dataset.from_pandas(frame, data_definition=definition) if len(frame) else None for frame in frames]
         snapshot = _snapshot(config, _parts(config, drift, definition), datasets)
         folder.mkdir(parents=True, exist_ok=True)
         report = RenderedReport(folder / HTML_NAME, folder / JSON_NAME, snapshot)
@@ -83,11 +90,22 @@ def render_report(config: MonitorConfig, current: pd.DataFrame, reference: pd.Da
 
 def _judgeable(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame) -> list[DriftColumn]:
     minimum = config.measures.minimum_rows
-    return [
-        column
-        for column in drift_columns(config)
-        if measurable(column, current, reference) and min(len(usable(current, column)), len(usable(reference, column))) >= minimum
-    ]
+    found = []
+    for column in drift_columns(config):
+        values, usual = usable(current, column), usable(reference, column)
+        if measurable(column, current, reference) and min(len(values), len(usual)) >= minimum:
+            found.append(replace(column, method=_method(column, values, usual)))
+    return found
+
+
+def _method(column: DriftColumn, current: pd.Series, reference: pd.Series) -> str | None:
+    """Name the method where the measures do not use Evidently's own, else leave it as the monitor file has it."""
+    try:
+        name = get_stattest(reference, current, column.kind, column.method).name
+    except ValueError:  # does not fit the column's type: the measures say so
+        return column.method
+    used = used_method(name, reference, current)
+    return column.method if used == name else used
 
 
 def _definition(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame) -> DataDefinition:
@@ -162,7 +180,7 @@ def _parts(config: MonitorConfig, drift: Sequence[DriftColumn], definition: Data
     return parts
 
 
-def _snapshot(config: MonitorConfig, parts: Sequence[Any], datasets: Sequence[Dataset]) -> Snapshot:
+def _snapshot(config: MonitorConfig, parts: Sequence[Any], datasets: Sequence[Dataset | None]) -> Snapshot:
     """Run the report; while it fails, leave out the last part and try again."""
     current, reference = datasets
     for count in range(len(parts), 0, -1):
