@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftgate.context import Context
+from driftgate.known_labels import with_source_labels
 from driftgate.records import Window
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_window(context: Context, window: Window, version: str | None) -> tuple[pd.DataFrame, str | None]:
+def read_window(context: Context, window: Window, version: str | None, *, labelled: bool = False) -> tuple[pd.DataFrame, str | None]:
     """Return the rows of a window, typed by role, and what people should know about them.
 
     Parameters
     ----------
     version
         The model version that scores the rows; None leaves them as the source has them.
+    labelled
+        Fill in the labels that their own source has now: for rows that are never restated, those of a reference.
 
     Raises
     ------
@@ -31,6 +34,8 @@ def read_window(context: Context, window: Window, version: str | None) -> tuple[
     config = context.config
     found = read_rows(config, window, source_columns(config), context.settings, connection_uri=context.connection_uri)
     frame, note = apply_roles(found, config, window)
+    if labelled:
+        frame = with_source_labels(context, window, frame)
     if version is None or frame.empty:
         return frame, note
     return score(config, frame, context.registry.load(config.model_name, version)), note

@@ -46,6 +46,25 @@ scored on the same held-out rows; the challenger wins only by a margin beyond no
 Owner: **{owner}** · monitor file: `{file}` · configuration `{fingerprint}`
 """
 
+_PERFORMANCE = """\
+### {id}: how good was this model, now that the truth is known?
+
+Labels are looked for {when}, from {delay} until {horizon} after the end of a window. New and corrected labels are joined to the
+rows of their window by {ids}; **restate** measures that window again with the model version that made its predictions, **route** answers
+`no_action`, `alert` or `trigger_retrain`. What was known before stays on record (`driftgate labels {id} --history`). The same labels
+again change nothing. By hand: one window, or with an empty form every window that is due.
+
+**Triage**
+
+- `restate` succeeded and says *waiting*: no label for any row of that window yet; it is looked at again with every run.
+- `check` failed: the labels of the windows that it lists could not be read; the log names file, column and remedy. The others are done.
+- many *labels for unknown ids*: ids are written differently in the two sources, or the labels are those of another window.
+- *model version ... is gone*: the labels are kept; the metrics of that window stay as they were.
+- `alert` or `export_metrics` is red and the run is not: a receiver or sink did not answer. The record is complete.
+
+Owner: **{owner}** · monitor file: `{file}` · configuration `{fingerprint}`
+"""
+
 
 def monitor_docs(monitor: LoadedMonitor) -> str:
     """Describe a monitor DAG."""
@@ -56,7 +75,7 @@ def monitor_docs(monitor: LoadedMonitor) -> str:
         size=format_duration(config.window.size),
         timezone=config.schedule.timezone,
         suite=config.gate.suite or "(none)",
-        rules=", ".join(f"`{rule.metric}{' of ' + rule.column if rule.column else ''}`" for rule in config.decision.rules) or "none is set",
+        rules=", ".join(f"`{rule.metric}{' of ' + rule.column if rule.column else ''}`" for rule in config.rules) or "none is set",
         consecutive=config.decision.consecutive,
     )
 
@@ -70,6 +89,21 @@ def retrain_docs(monitor: LoadedMonitor) -> str:
         confidence=plan.confidence,
         approval=plan.approval,
         approval_timeout=format_duration(plan.approval_timeout),
+    )
+
+
+def performance_docs(monitor: LoadedMonitor) -> str:
+    """Describe a DAG that restates performance; the monitor has a section ``labels``."""
+    config, labels = monitor.config, monitor.config.labels
+    assert labels is not None
+    ticks = [f"by the schedule `{labels.cron}` ({config.schedule.timezone})"] if labels.cron else []
+    updates = [f"when the asset `{labels.asset.text}` is updated"] if labels.asset else []
+    return _PERFORMANCE.format(
+        **_common(monitor),
+        when=" and ".join([*ticks, *updates]) or "only by hand",
+        delay="the first moment" if labels.asset is not None or not labels.delay else format_duration(labels.delay),
+        horizon=format_duration(labels.horizon),
+        ids=", ".join(f"`{name}`" for name in config.columns.id),
     )
 
 

@@ -54,7 +54,8 @@ def _complete(frame: pd.DataFrame, config: MonitorConfig, where: str, notes: lis
         return frame.reindex(columns=wanted)
     if config.columns.target in missing:
         missing.remove(str(config.columns.target))
-        notes.append(f"the source has no target column {config.columns.target!r}: all targets are null")
+        if config.labels is None:  # else they are expected later
+            notes.append(f"the source has no target column {config.columns.target!r}: all targets are null")
     if missing:
         present = ", ".join(map(str, frame.columns[:20])) or "none"
         raise SchemaError(
@@ -72,6 +73,13 @@ def _cut(frame: pd.DataFrame, config: MonitorConfig, window: Window, where: str,
         notes.append(f"{nulls} rows without a {name} belong to no window and are left out")
     inside = (moments >= window.start) & (moments < window.end)
     return frame.assign(**{name: moments})[inside]
+
+
+def typed_column(values: pd.Series, name: str, config: MonitorConfig, where: str, notes: list[str]) -> pd.Series:
+    """Type one column by its role wherever it comes from: as in a batch, the timestamp included."""
+    if name == config.columns.timestamp:
+        return as_timestamp(values, config.schedule.zone, f"{where}, column {name!r} (timestamp)", notes)
+    return _typed(values, name, config, where, notes)
 
 
 def _typed(values: pd.Series, name: str, config: MonitorConfig, where: str, notes: list[str]) -> pd.Series:

@@ -39,10 +39,12 @@ LEFT JOIN LATERAL (
     WHERE g.monitor = b.monitor AND g.window_start = b.window_start AND g.window_end = b.window_end LIMIT 1
 ) AS g ON true
 LEFT JOIN LATERAL (
-    SELECT value, verdict FROM driftgate.metric AS d
+    SELECT max(d.value) FILTER (WHERE d.metric = 'drift_share') AS value,
+           coalesce(max(d.verdict) FILTER (WHERE d.metric = 'dataset_drift'), max(d.verdict)) AS verdict
+    FROM driftgate.metric AS d
     WHERE d.monitor = b.monitor AND d.model_version = b.measured_model_version
       AND d.window_start = b.window_start AND d.window_end = b.window_end
-      AND d.family = 'data_drift' AND d.metric = 'drift_share' AND d."column" = '' AND d.segment = '' LIMIT 1
+      AND d.family = 'data_drift' AND d.metric IN ('drift_share', 'dataset_drift') AND d."column" = '' AND d.segment = ''
 ) AS d ON true
 LEFT JOIN LATERAL (
     SELECT value, verdict FROM driftgate.metric AS p
@@ -66,13 +68,13 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT max(value) FILTER (WHERE metric = 'drift_share') AS share,
            max(threshold) FILTER (WHERE metric = 'drift_share') AS threshold,
-           max(d.verdict) FILTER (WHERE metric = 'drift_share') AS verdict,
+           coalesce(max(d.verdict) FILTER (WHERE metric = 'dataset_drift'), max(d.verdict)) AS verdict,
            max(value) FILTER (WHERE metric = 'drifted_columns') AS drifted_columns,
            max(value) FILTER (WHERE metric = 'judged_columns') AS judged_columns
     FROM driftgate.metric AS d
     WHERE d.monitor = b.monitor AND d.model_version = b.measured_model_version
       AND d.window_start = b.window_start AND d.window_end = b.window_end
-      AND d.family = 'data_drift' AND d.metric IN ('drift_share', 'drifted_columns', 'judged_columns')
+      AND d.family = 'data_drift' AND d.metric IN ('drift_share', 'dataset_drift', 'drifted_columns', 'judged_columns')
       AND d."column" = '' AND d.segment = ''
 ) AS d ON true
 LEFT JOIN LATERAL (
@@ -192,7 +194,7 @@ def bounds(connection: Connection, monitor: str, span: Span) -> tuple[datetime, 
 def windows(connection: Connection, monitor: str, start: datetime, end: datetime) -> list[Row]:
     """Return the windows of a range, oldest first, with the model version that each was measured with."""
     statement = text("""
-        SELECT window_start, window_end, status, measured_model_version FROM driftgate.batch
+        SELECT window_start, window_end, status, rows, measured_model_version FROM driftgate.batch
         WHERE monitor = :monitor AND window_start >= :start AND window_start < :end ORDER BY window_start, window_end
     """)
     return list(connection.execute(statement, {"monitor": monitor, "start": start, "end": end}).mappings())

@@ -55,20 +55,21 @@ _TABLES = {
 _DETAILS = """
 SELECT b.*, g.verdict AS gate, g.evaluated, jsonb_array_length(g.failed) AS failed, g.data_docs,
        c.action, c.breached, c.reasons,
-       d.value AS drift_share, d.threshold AS drift_threshold, d.verdict AS drift_verdict, n.value AS drifted_columns,
+       d.share AS drift_share, d.threshold AS drift_threshold, d.verdict AS drift_verdict, d.drifted_columns,
        p.value AS performance, p.reference_value AS performance_reference, p.threshold AS performance_threshold,
        p.verdict AS performance_verdict, r.reports
 FROM ({page}) AS b
 LEFT JOIN LATERAL (SELECT * FROM driftgate.gate_result AS g WHERE {same_g} LIMIT 1) AS g ON true
 LEFT JOIN LATERAL (SELECT * FROM driftgate.decision AS c WHERE {same_c} LIMIT 1) AS c ON true
 LEFT JOIN LATERAL (
-    SELECT * FROM driftgate.metric AS d WHERE {same_d} AND d.model_version = b.measured_model_version
-       AND d.family = 'data_drift' AND d.metric = 'drift_share' AND d."column" = '' AND d.segment = '' LIMIT 1
+    SELECT max(d.value) FILTER (WHERE d.metric = 'drift_share') AS share,
+           max(d.threshold) FILTER (WHERE d.metric = 'drift_share') AS threshold,
+           coalesce(max(d.verdict) FILTER (WHERE d.metric = 'dataset_drift'), max(d.verdict)) AS verdict,
+           max(d.value) FILTER (WHERE d.metric = 'drifted_columns') AS drifted_columns
+    FROM driftgate.metric AS d WHERE {same_d} AND d.model_version = b.measured_model_version
+       AND d.family = 'data_drift' AND d.metric IN ('drift_share', 'dataset_drift', 'drifted_columns')
+       AND d."column" = '' AND d.segment = ''
 ) AS d ON true
-LEFT JOIN LATERAL (
-    SELECT * FROM driftgate.metric AS n WHERE {same_n} AND n.model_version = b.measured_model_version
-       AND n.family = 'data_drift' AND n.metric = 'drifted_columns' AND n."column" = '' AND n.segment = '' LIMIT 1
-) AS n ON true
 LEFT JOIN LATERAL (
     SELECT * FROM driftgate.metric AS p WHERE {same_p} AND p.model_version = b.measured_model_version
        AND p.family = 'performance' AND p.metric = :metric AND p."column" = '' AND p.segment = '' LIMIT 1
@@ -105,7 +106,7 @@ def listing(connection: Connection, kind: str, monitor: str, page: Page, main_me
 def _with_details(page: str) -> str:
     same = {
         f"same_{alias}": " AND ".join(f"{alias}.{name} = b.{name}" for name in ("monitor", "window_start", "window_end"))
-        for alias in ("g", "c", "d", "n", "p", "r")
+        for alias in ("g", "c", "d", "p", "r")
     }
     return _DETAILS.format(page=page, **same)
 

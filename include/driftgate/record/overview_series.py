@@ -20,15 +20,18 @@ ROWS_FAMILY = "batch"
 """Not a family of metrics: the rows of every window, whatever became of it."""
 RATIO_LIMIT = 10.0
 """A larger ratio to the threshold is shown as this."""
-HEATMAP_FAMILIES = {
-    "drift_score": tuple(family.value for family in DRIFT_FAMILIES),
-    "missing_share": (Family.DATA_QUALITY.value,),
+_DRIFT = tuple(family.value for family in (*DRIFT_FAMILIES, Family.CONCEPT_DRIFT))
+HEATMAPS = {
+    "drift_score": (_DRIFT, ("drift_score", "multivariate_drift"), True),
+    "slow_drift": (_DRIFT, ("slow_drift",), True),
+    "missing_share": ((Family.DATA_QUALITY.value,), ("missing_share",), False),
 }
+"""By what is asked for: families, metrics, and whether numbers of no single column (all columns together) are a row of their own."""
 MARK_LIMIT = 500
 
 _METRIC_POINTS = """
     SELECT m."column", m.window_start, m.window_end, m.value, m.threshold, m.verdict, m.model_version, m.reference_value,
-           m.direction, m.method
+           m.direction, m.method, m.low, m.high
     FROM driftgate.batch AS b
     JOIN driftgate.metric AS m ON m.monitor = b.monitor AND m.window_start = b.window_start AND m.window_end = b.window_end
      AND m.model_version = coalesce(CAST(:model_version AS text), b.measured_model_version)
@@ -40,7 +43,8 @@ _METRIC_POINTS = """
 _ROW_POINTS = """
     SELECT '' AS "column", window_start, window_end, CAST(rows AS double precision) AS value, CAST(NULL AS double precision) AS threshold,
            CAST(NULL AS text) AS verdict, measured_model_version AS model_version, CAST(NULL AS double precision) AS reference_value,
-           CAST(NULL AS text) AS direction, CAST(NULL AS text) AS method
+           CAST(NULL AS text) AS direction, CAST(NULL AS text) AS method,
+           CAST(NULL AS double precision) AS low, CAST(NULL AS double precision) AS high
     FROM driftgate.batch WHERE monitor = :monitor AND window_start >= :start AND window_start < :end
 """
 
@@ -65,7 +69,7 @@ ORDER BY "column", number
 """
 
 _CELLS = """
-    SELECT m.family, m."column", b.cell, m.window_start, m.value, m.threshold, m.verdict, m.direction, m.method,
+    SELECT m.family, m.metric, m."column", b.cell, m.window_start, m.value, m.threshold, m.verdict, m.direction, m.method,
            CASE WHEN m.value IS NULL OR m.threshold IS NULL THEN NULL
                 WHEN m.direction = 'below'
                 THEN greatest(0, least(:limit_ratio, 1 + log(greatest(m.threshold, 1e-300) / greatest(m.value, 1e-300))))
@@ -80,22 +84,23 @@ _CELLS = """
     CROSS JOIN LATERAL (
         SELECT * FROM driftgate.metric AS m
         WHERE m.monitor = b.monitor AND m.model_version = b.version AND m.window_start = b.window_start AND m.window_end = b.window_end
-          AND m.family = ANY(CAST(:families AS text[])) AND m.metric = :metric AND m."column" <> '' AND m.segment = '' {only} OFFSET 0
+          AND m.family = ANY(CAST(:families AS text[])) AND m.metric = ANY(CAST(:metrics AS text[])) AND (m."column" <> '' OR :with_whole) AND m.segment = '' {only} OFFSET 0
     ) AS m
 """
 
 _RANKED = """
-SELECT family, "column", count(*) AS windows, count(*) FILTER (WHERE verdict = 'alarm') AS alarms, max(ratio) AS worst,
-       max(direction) AS direction, max(method) AS method,
+SELECT family, metric, "column", count(*) AS windows, count(*) FILTER (WHERE verdict = 'alarm') AS alarms,
+       count(*) FILTER (WHERE verdict = 'too_few_rows') AS too_few,
+       max(ratio) FILTER (WHERE verdict IS DISTINCT FROM 'too_few_rows') AS worst, max(direction) AS direction, max(method) AS method,
        count(*) OVER () AS total
-FROM ({cells}) AS cells GROUP BY family, "column"
+FROM ({cells}) AS cells GROUP BY family, metric, "column"
 ORDER BY alarms DESC, worst DESC NULLS LAST, "column", family LIMIT :columns
 """
 
 _WORST_CELLS = """
 SELECT DISTINCT ON (family, "column", cell) family, "column", cell, window_start, value, threshold, verdict, ratio
 FROM ({cells}) AS cells
-ORDER BY family, "column", cell, (verdict = 'alarm') DESC NULLS LAST, ratio DESC NULLS LAST, window_start
+ORDER BY family, "column", cell, (verdict = 'alarm') DESC NULLS LAST, (verdict = 'too_few_rows'), ratio DESC NULLS LAST, window_start
 """
 
 _MARKS = text("""
@@ -129,6 +134,7 @@ class HeatmapQuery:
     """Which columns and windows a heat map shows."""
 
     metric: str
+    """One of :data:`HEATMAPS`."""
     search: str = ""
     """Part of a column's name."""
     columns: int = 60
@@ -154,16 +160,19 @@ def series(connection: Connection, monitor: str, start: datetime, end: datetime,
 def heatmap(connection: Connection, monitor: str, start: datetime, end: datetime, query: HeatmapQuery) -> tuple[list[Row], list[Row]]:
     """Return the columns that alarm most, and their cells: of each cell the worst window.
 
-    Columns are ranked by the number of alarms, then by the largest ratio to the threshold. ``total`` is how many columns there are.
+    Columns are ranked by the number of alarms, then by the largest ratio to the threshold among the windows that could be judged.
+    ``total`` is how many columns there are.
     """
+    families, metrics, with_whole = HEATMAPS[query.metric]
     values = {
         "monitor": monitor,
         "start": start,
         "end": end,
         "model_version": query.model_version,
         "per_cell": query.per_cell,
-        "families": list(HEATMAP_FAMILIES[query.metric]),
-        "metric": query.metric,
+        "families": list(families),
+        "metrics": list(metrics),
+        "with_whole": with_whole,
         "limit_ratio": RATIO_LIMIT,
     }
     search = 'AND strpos(lower(m."column"), lower(:search)) > 0' if query.search else ""

@@ -297,3 +297,46 @@ export = Table(
     _one_of("state", ("sent", "failed")),
     Index("export_failed_idx", "sink", "monitor", postgresql_where=text("state = 'failed'")),
 )
+
+label_batch = Table(
+    "label_batch",
+    metadata,
+    _text("monitor"),
+    _moment("window_start"),
+    _moment("window_end"),
+    Column("revision", Integer, nullable=False, comment="0: as measured before any label arrived."),
+    Column("batch_hash", Text, nullable=False, comment="Content of the rows that the labels were joined to."),
+    _text("model_version"),
+    Column("content_hash", Text, nullable=False, comment="Of ids and labels; empty for revision 0."),
+    _text("path", nullable=True),
+    _json("counts", "{}"),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("restated_at", DateTime(timezone=True), comment="When the metrics of this revision were written; NULL: not yet."),
+    PrimaryKeyConstraint("monitor", "window_start", "window_end", "revision"),
+    _belongs_to_batch(),
+)
+
+metric_revision = Table(
+    "metric_revision",
+    metadata,
+    _text("monitor"),
+    _moment("window_start"),
+    _moment("window_end"),
+    Column("revision", Integer, nullable=False),
+    _text("model_version"),
+    _text("family"),
+    _text("metric"),
+    _text("column", default=""),
+    _text("segment", default=""),
+    Column("value", Double, nullable=True),
+    Column("low", Double, nullable=True),
+    Column("high", Double, nullable=True),
+    Column("labelled_rows", BigInteger, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("monitor", "window_start", "window_end", "revision", "model_version", "family", "metric", "column", "segment"),
+    ForeignKeyConstraint(
+        ["monitor", "window_start", "window_end", "revision"],
+        [f"{SCHEMA}.label_batch.{name}" for name in ("monitor", "window_start", "window_end", "revision")],
+        ondelete="CASCADE",
+    ),
+)

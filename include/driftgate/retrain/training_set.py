@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,9 @@ from driftgate.records import Batch, Window
 
 TRAIN_FILE = "train.parquet"
 HELD_OUT_FILE = "held_out.parquet"
+
+Relabel = Callable[[Batch, pd.DataFrame], pd.DataFrame]
+"""Returns the rows of a batch with the labels that arrived since."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class _Labelled:
     rows: pd.DataFrame
 
 
-def build(config: MonitorConfig, batches: Sequence[Batch], folder: Path) -> TrainingSet:
+def build(config: MonitorConfig, batches: Sequence[Batch], folder: Path, relabel: Relabel | None = None) -> TrainingSet:
     """Write ``train.parquet`` and ``held_out.parquet`` into the folder, each whole or not at all.
 
     Rows without a target are left out, and so are windows that have none with one. The latest ``retrain.held_out`` of the
@@ -58,6 +61,8 @@ def build(config: MonitorConfig, batches: Sequence[Batch], folder: Path) -> Trai
     ----------
     batches
         Batches that passed the gate, in any order; each with the path of its Parquet file.
+    relabel
+        Fills in labels that arrived after the rows; None: the rows have them.
 
     Raises
     ------
@@ -65,7 +70,7 @@ def build(config: MonitorConfig, batches: Sequence[Batch], folder: Path) -> Trai
         If fewer than two windows have rows with a target, fewer than ``retrain.minimum_rows`` rows are left for training,
         or a batch's file is gone.
     """
-    labelled = _read_labelled(config, batches)
+    labelled = _read_labelled(config, batches, relabel)
     _check_windows(config, batches, labelled)
     held_out_windows = min(max(1, math.ceil(config.retrain.held_out * len(labelled) - 1e-9)), len(labelled) - 1)
     train = _together(config, labelled[:-held_out_windows])
@@ -86,21 +91,21 @@ def build(config: MonitorConfig, batches: Sequence[Batch], folder: Path) -> Trai
         held_out_windows=held_out_windows,
         first=used[0].window,
         last=used[-1].window,
-        content_hash=_hash(used, held_out_windows),
+        content_hash=_hash(used, held_out_windows, _labels(config, labelled) if relabel is not None else ()),
     )
 
 
-def _read_labelled(config: MonitorConfig, batches: Sequence[Batch]) -> list[_Labelled]:
+def _read_labelled(config: MonitorConfig, batches: Sequence[Batch], relabel: Relabel | None) -> list[_Labelled]:
     """Read the batches in the order of their windows; those without any target are left out."""
     found = []
     for batch in sorted(batches, key=lambda item: item.window):
-        rows = _read(config, batch)
+        rows = _read(config, batch, relabel)
         if not rows.empty:
             found.append(_Labelled(batch, rows))
     return found
 
 
-def _read(config: MonitorConfig, batch: Batch) -> pd.DataFrame:
+def _read(config: MonitorConfig, batch: Batch, relabel: Relabel | None) -> pd.DataFrame:
     roles = config.columns
     columns = [name for name in roles.all if name not in (roles.prediction, roles.prediction_proba)]
     try:
@@ -112,6 +117,8 @@ def _read(config: MonitorConfig, batch: Batch) -> pd.DataFrame:
             f"monitor {config.id}: the rows of window {batch.window} cannot be read from {batch.path} ({str(error).splitlines()[0]}); "
             "run that window again with 'reprocess'"
         ) from error
+    if relabel is not None:
+        rows = relabel(batch, rows)
     return rows[_has_target(config, rows[str(roles.target)])]
 
 
@@ -142,6 +149,12 @@ def _write(rows: pd.DataFrame, path: Path) -> str:
     return str(path.absolute())
 
 
-def _hash(batches: Sequence[Batch], held_out_windows: int) -> str:
-    parts = [f"{batch.window.key}:{batch.content_hash}" for batch in batches]
+def _labels(config: MonitorConfig, labelled: Sequence[_Labelled]) -> list[str]:
+    """Hash the labels of each window: the same rows with other labels are another training set."""
+    targets = [item.rows[str(config.columns.target)].map(repr) for item in labelled]
+    return [hashlib.sha256("\n".join(values).encode()).hexdigest() for values in targets]
+
+
+def _hash(batches: Sequence[Batch], held_out_windows: int, labels: Sequence[str]) -> str:
+    parts = [*(f"{batch.window.key}:{batch.content_hash}" for batch in batches), *labels]
     return hashlib.sha256("\n".join([*parts, f"held_out={held_out_windows}"]).encode()).hexdigest()

@@ -18,7 +18,7 @@ from driftgate.record.store import RecordStore
 from driftgate.record.tables import SCHEMA, metadata
 
 _numbers = itertools.count()
-HEAD = "0004"
+HEAD = "0005"
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_an_older_and_a_newer_schema_are_told_apart(empty_database: URL, run_sql
     migrate(empty_database)
     engine = create_engine(empty_database)
     run_sql("UPDATE driftgate.alembic_version SET version_num = '0001'")
-    with pytest.raises(SettingsError, match=r"at version 0001, this code needs 0003; run `driftgate migrate`"):
+    with pytest.raises(SettingsError, match=rf"at version 0001, this code needs {HEAD}; run `driftgate migrate`"):
         check_migrated(engine)
     run_sql("UPDATE driftgate.alembic_version SET version_num = '9999'")
     for call in (lambda: check_migrated(engine), lambda: migrate(empty_database)):

@@ -1,0 +1,1 @@
+"""Labels that arrive after the predictions: joined to the rows of their window."""
