@@ -32,7 +32,11 @@ _SEVERITIES = {"critical": 0, "warning": 1, "info": 2}
 
 
 def likely_causes(
-    config: MonitorConfig, measures: Measures, importance: Mapping[str, float] | None = None, limit: int = 5
+    config: MonitorConfig,
+    measures: Measures,
+    importance: Mapping[str, float] | None = None,
+    limit: int = 5,
+    contributions: Mapping[str, float] | None = None,
 ) -> tuple[LikelyCause, ...]:
     """Rank the features that are beyond a limit in this window; drift of target and prediction follows as a symptom.
 
@@ -53,6 +57,10 @@ def likely_causes(
     as well (distance and destination of a flight), and because a large change nobody expected is worth a look all the same.
     Without importances the excess alone decides.
 
+    **Contribution**, where it is known, comes first: columns whose change makes the model's expected loss larger precede all others,
+    the largest contribution first (see :mod:`driftgate.estimate.contribution`). It says what a change costs the model, which neither
+    the size of the change nor the importance of the column does; the others are ranked as above.
+
     Parameters
     ----------
     config
@@ -63,6 +71,9 @@ def likely_causes(
         Share of the model's importance per feature (a feature that it lacks has none); None when it is not known.
     limit
         Largest number of features; the symptoms, at most two, come on top.
+    contributions
+        By how much each feature's change raises the expected loss of the window, in units of mae or log loss (a feature that it lacks
+        does not); None when it is not known.
 
     Returns
     -------
@@ -73,11 +84,12 @@ def likely_causes(
     worst: dict[str, LikelyCause] = {}
     for metric in _judged(measures):
         if metric.column in config.columns.features:
-            found = _cause(config, metric, importance)
+            found = _cause(config, metric, importance, contributions)
             if found is not None and _excess_of(found) > _excess_of(worst.get(metric.column)):
                 worst[metric.column] = found
     largest = max((importance or {}).values(), default=0.0)
-    ranked = sorted(worst.values(), key=lambda cause: (-_rank(cause, largest), cause.column))[:limit]
+    harm = {name: max(value, 0.0) for name, value in (contributions or {}).items()}
+    ranked = sorted(worst.values(), key=lambda cause: (-harm.get(cause.column, 0.0), -_rank(cause, largest), cause.column))[:limit]
     return (*ranked, *_symptoms(measures, is_explained=bool(ranked)))
 
 
@@ -102,7 +114,9 @@ def _judged(measures: Measures) -> Iterator[Metric]:
             yield metric
 
 
-def _cause(config: MonitorConfig, metric: Metric, importance: Mapping[str, float] | None) -> LikelyCause | None:
+def _cause(
+    config: MonitorConfig, metric: Metric, importance: Mapping[str, float] | None, contributions: Mapping[str, float] | None
+) -> LikelyCause | None:
     """Return the cause that a metric speaks for, with the limit that it is farthest beyond; None when it is within all limits."""
     assert metric.value is not None
     broken = [limit for limit in _limits(config, metric) if _is_beyond(metric, limit)]
@@ -117,7 +131,7 @@ def _cause(config: MonitorConfig, metric: Metric, importance: Mapping[str, float
         threshold=limit.value,
         excess=excess,
         importance=share,
-        detail=f"{metric.column}: {_observation(metric, limit.value)}{_weight(share)}",
+        detail=f"{metric.column}: {_observation(metric, limit.value)}{_weight(share)}{_cost(config, metric.column, contributions)}",
     )
 
 
@@ -126,7 +140,7 @@ def _limits(config: MonitorConfig, metric: Metric) -> Iterator[Limit]:
         yield Limit(metric.threshold, metric.direction, "")
     elif metric.metric in _UNUSUAL_SHARES:
         yield Limit(config.measures.missing_share, Direction.ABOVE, "")
-    for rule in config.decision.rules:
+    for rule in config.rules:
         if (rule.metric, rule.column) == (metric.metric, metric.column) and (limit := limit_of(rule, metric)) is not None:
             yield limit
 
@@ -225,3 +239,13 @@ def _weight(importance: float | None) -> str:
         return ""
     share = "less than 1 %" if importance < 0.01 else f"{100 * importance:.0f} %"
     return f", carries {share} of the model's importance"
+
+
+def _cost(config: MonitorConfig, column: str, contributions: Mapping[str, float] | None) -> str:
+    if contributions is None:
+        return ""
+    loss = "mae" if config.task == "regression" else "log loss"
+    value = contributions.get(column, 0.0)
+    if value == 0:
+        return f", does not change the expected {loss}"
+    return f", {'raises' if value > 0 else 'lowers'} the expected {loss} by {number(abs(value))}"

@@ -131,6 +131,24 @@ def test_a_model_without_any_importance_is_ranked_by_excess() -> None:
     assert columns(drift("distance", 0.2), drift("hour", 0.3), importance={"distance": 0.0, "hour": 0.0}) == ["hour", "distance"]
 
 
+def test_what_a_change_costs_the_model_comes_before_its_size_and_the_importance() -> None:
+    rows = (drift("distance", 0.9), drift("hour", 0.2), drift("vendor", 0.3))
+    assert columns(*rows, contributions={"hour": 2.5}) == ["hour", "distance", "vendor"]
+    assert columns(*rows, contributions={"hour": 0.5, "vendor": 1.5}) == ["vendor", "hour", "distance"]
+    importance = {"distance": 0.9, "hour": 0.0, "vendor": 0.1}
+    assert columns(*rows, contributions={"hour": 2.5, "distance": 0.1}, importance=importance) == ["hour", "distance", "vendor"]
+
+
+def test_changes_that_cost_nothing_or_make_the_window_easier_are_ranked_as_without_contributions() -> None:
+    rows = (drift("distance", 0.2), drift("hour", 0.4), drift("vendor", 0.3))
+    assert columns(*rows, contributions={}) == columns(*rows) == ["hour", "vendor", "distance"]
+    assert columns(*rows, contributions={"hour": -9.0, "distance": 0.0}) == ["hour", "vendor", "distance"]
+
+
+def test_a_contribution_alone_makes_no_cause() -> None:
+    assert columns(drift("distance", 0.09), contributions={"distance": 5.0}) == []
+
+
 def test_distances_p_values_and_shares_are_ranked_together() -> None:
     # excess 1.5, 2 and 1
     assert columns(drift("hour", 0.25), p_value("distance", 0.05**9), missing("vendor", 0.2)) == ["distance", "hour", "vendor"]
@@ -189,6 +207,21 @@ def test_a_target_that_changes_alone_is_said_to_be_unexplained() -> None:
 def test_the_detail_is_one_readable_sentence(metric: Metric, importance: dict[str, float] | None, sentence: str) -> None:
     (cause,) = likely_causes(CONFIG, measures(metric), importance)
     assert cause.detail == sentence
+
+
+@pytest.mark.parametrize(
+    ("task", "contributions", "ending"),
+    [
+        ("regression", {"distance": 1.25}, ", raises the expected mae by 1.25"),
+        ("regression", {"distance": -0.2}, ", lowers the expected mae by 0.2"),
+        ("regression", {"hour": 1.0}, ", does not change the expected mae"),
+        ("binary", {"distance": 0.034}, ", raises the expected log loss by 0.034"),
+        ("regression", None, ""),
+    ],
+)
+def test_the_detail_says_what_the_change_costs(task: str, contributions: dict[str, float] | None, ending: str) -> None:
+    (cause,) = likely_causes(make_config(task=task), measures(drift("distance", 0.61)), contributions=contributions)
+    assert cause.detail == f"distance: drift 0.61, limit 0.1{ending}"
 
 
 # --- the demonstration ------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,9 @@ from driftgate.config.models import MonitorConfig
 from driftgate.errors import RetrainError, SchemaError
 from driftgate.predictions import predict
 from driftgate.records import Comparison
-from driftgate.retrain.bootstrap import MINIMUM_BLOCKS, Interval, blocks, paired_interval, single_rows
+from driftgate.resampling import time_units
+from driftgate.retrain.bootstrap import Interval, paired_interval
 from driftgate.retrain.scores import Outcome, comparison_metric, make_outcome, scores, segment_scores
-
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def compare(config: MonitorConfig, held_out: pd.DataFrame, champion: Any | None,
         raise RetrainError(
             f"monitor {config.id}: {metric} of the champion cannot be computed on the held-out rows; set another retrain.metric"
         )
-    units, what = _units(config, rows)
+    units, what = time_units(config, rows[config.columns.timestamp])
     interval = paired_interval(metric, old.outcome, new.outcome, units, confidence=config.retrain.confidence)
     return _judge(config, metric, len(rows), old, new, interval, what)
 
@@ -95,16 +93,6 @@ def _metric(config: MonitorConfig, challenger: _Scored) -> str:
             f"(one class only, a constant target, or a model without probabilities); use one of {', '.join(challenger.overall)}"
         )
     return wanted
-
-
-def _units(config: MonitorConfig, rows: pd.DataFrame) -> tuple[np.ndarray, str]:
-    """Choose what is resampled: whole days or longer windows, else windows, if there are enough of them; else rows."""
-    local = rows[config.columns.timestamp].dt.tz_convert(config.schedule.timezone).dt.tz_localize(None)
-    for size in sorted({max(config.window.size, _DAY), config.window.size}, reverse=True):
-        units = blocks((local - pd.Timestamp(0)).to_numpy() // np.timedelta64(size))
-        if units.max() + 1 >= MINIMUM_BLOCKS:
-            return units, "days" if size == _DAY else "windows"
-    return single_rows(len(rows)), "rows"
 
 
 def _judge(config: MonitorConfig, metric: str, rows: int, old: _Scored, new: _Scored, interval: Interval, what: str) -> Comparison:

@@ -18,11 +18,12 @@ import pandas as pd
 from driftgate.callables import resolve
 from driftgate.config.models import MonitorConfig
 from driftgate.errors import DriftgateError, RetrainError
-from driftgate.files import write_json
+from driftgate.files import replacing, write_json
 from driftgate.mlflow_client import client, guarded, tracking
-from driftgate.predictions import Predictions, few_threads, positive_class, predict
+from driftgate.predictions import few_threads, predict
 from driftgate.records import Window
 from driftgate.retrain.importance import feature_importance
+from driftgate.retrain.out_of_fold import out_of_fold, with_predictions
 from driftgate.retrain.scores import make_outcome, scores, segment_scores
 from driftgate.retrain.training_set import TrainingSet
 from driftgate.sampling import thin
@@ -31,6 +32,7 @@ from driftgate.settings import Settings
 log = logging.getLogger(__name__)
 
 CHALLENGER = "challenger"
+SCORED_FILE = "scored.parquet"
 MONITOR_TAG = "driftgate.monitor"
 TRIGGER_TAG = "driftgate.trigger_window"
 HASH_TAG = "driftgate.reference_sha256"
@@ -77,8 +79,12 @@ def register_challenger(
     uri = settings.require_mlflow()
     found = find_challenger(config, uri, trigger_window)
     if found is None:
-        estimator = _train(config, settings, training_set)
-        run_id, tags = _log_run(config, uri, training_set, trigger_window, estimator, _run_tags(config, config_fingerprint, dag_run))
+        rows = pd.read_parquet(training_set.train_path)
+        estimator = _train(config, settings, rows)
+        scored = _scored(config, settings, training_set, rows, estimator)
+        run_id, tags = _log_run(
+            config, uri, training_set, trigger_window, estimator, scored, _run_tags(config, config_fingerprint, dag_run)
+        )
         found = Challenger(_create_version(config, uri, run_id, tags), run_id)
     else:
         log.info("%s: version %s was registered for %s before and is used again", config.id, found.version, trigger_window)
@@ -101,9 +107,8 @@ def find_challenger(config: MonitorConfig, uri: str, trigger_window: Window) -> 
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
-def _train(config: MonitorConfig, settings: Settings, training_set: TrainingSet) -> Any:
+def _train(config: MonitorConfig, settings: Settings, rows: pd.DataFrame) -> Any:
     trainer = resolve(config.retrain.trainer, settings.project_root)
-    rows = pd.read_parquet(training_set.train_path)
     roles = config.columns
     try:
         with few_threads(len(rows)):
@@ -133,7 +138,13 @@ def _run_tags(config: MonitorConfig, fingerprint: str, dag_run: str | None) -> d
 
 
 def _log_run(
-    config: MonitorConfig, uri: str, training_set: TrainingSet, trigger_window: Window, estimator: Any, run_tags: Mapping[str, str]
+    config: MonitorConfig,
+    uri: str,
+    training_set: TrainingSet,
+    trigger_window: Window,
+    estimator: Any,
+    scored: pd.DataFrame,
+    run_tags: Mapping[str, str],
 ) -> tuple[str, dict[str, str]]:
     """Write the complete run; return its id and the tags for the version."""
     import mlflow
@@ -145,7 +156,7 @@ def _log_run(
     version_tags = _version_tags(config, training_set, trigger_window)
     with tracking(uri), tempfile.TemporaryDirectory(prefix="driftgate-retrain-") as name:
         folder = Path(name)
-        version_tags[HASH_TAG] = _write_reference(config, training_set, held_out, estimator, folder)
+        version_tags[HASH_TAG] = _write_reference(config, scored, folder)
         write_json(folder / "performance.json", {**performance, "segments": segments})
         _write_importance(config, held_out, estimator, folder)
         experiment_id = _experiment(uri, f"driftgate/{config.id}/retraining")
@@ -202,22 +213,27 @@ def _delete_leftovers(uri: str, experiment_id: str, trigger_window: Window) -> N
 # --- the reference ----------------------------------------------------------------------------------------------------
 
 
-def _write_reference(config: MonitorConfig, training_set: TrainingSet, held_out: pd.DataFrame, estimator: Any, folder: Path) -> str:
-    """Write training and held-out rows with the challenger's predictions; return the file's hash."""
-    rows = pd.concat([pd.read_parquet(training_set.train_path), held_out], ignore_index=True)
-    rows = thin(rows.sort_values(config.columns.timestamp, kind="stable", ignore_index=True), config.reference.max_rows)
+def _scored(config: MonitorConfig, settings: Settings, training_set: TrainingSet, rows: pd.DataFrame, estimator: Any) -> pd.DataFrame:
+    """Return training and held-out rows in the order of time, each predicted by a model that had not seen it; also kept as a file."""
+    held_out = pd.read_parquet(training_set.held_out_path)
+    trained = out_of_fold(config, rows, lambda part: _train(config, settings, part), estimator)
+    scored = pd.concat([trained, with_predictions(config, held_out, predict(config, estimator, held_out))], ignore_index=True)
+    scored = scored.sort_values(config.columns.timestamp, kind="stable", ignore_index=True)
+    with replacing(scored_path(training_set)) as temporary:
+        scored.to_parquet(temporary, index=False)
+    return scored
+
+
+def scored_path(training_set: TrainingSet) -> Path:
+    """Return where the scored rows of a training set lie, beside them."""
+    return Path(training_set.train_path).with_name(SCORED_FILE)
+
+
+def _write_reference(config: MonitorConfig, scored: pd.DataFrame, folder: Path) -> str:
+    """Write the scored rows, thinned evenly over time where there are many; return the file's hash."""
     path = folder / "reference.parquet"
-    _with_predictions(config, rows, predict(config, estimator, rows)).to_parquet(path, index=False)
+    thin(scored, config.reference.max_rows).to_parquet(path, index=False)
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _with_predictions(config: MonitorConfig, rows: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
-    roles = config.columns
-    labels = predictions.values if config.task == "regression" else pd.Series(predictions.values).astype(rows[str(roles.target)].dtype)
-    rows = rows.assign(**{roles.prediction: labels})
-    if config.task == "binary" and roles.prediction_proba and predictions.probabilities is not None and predictions.classes is not None:
-        rows[roles.prediction_proba] = predictions.probabilities[:, positive_class(config, predictions.classes)]
-    return rows
 
 
 def _write_importance(config: MonitorConfig, held_out: pd.DataFrame, estimator: Any, folder: Path) -> None:

@@ -11,7 +11,8 @@ from sklearn import metrics
 from driftgate.errors import RetrainError
 from driftgate.predictions import Predictions
 from driftgate.records import Comparison, to_dict
-from driftgate.retrain.bootstrap import MAXIMUM_UNITS, _values, blocks, paired_interval, single_rows
+from driftgate.resampling import MAXIMUM_UNITS, blocks, single_rows, values
+from driftgate.retrain.bootstrap import paired_interval
 from driftgate.retrain.compare import compare
 from driftgate.retrain.scores import Outcome, make_outcome, scores
 from factories import make_binary_config, make_binary_frame, make_config, make_frame
@@ -210,7 +211,7 @@ def test_the_bootstraps_metrics_are_those_of_scikit_learn(task: str) -> None:
     repeated = scores(outcome.take(np.repeat(np.arange(len(times)), times)))
     weights = np.vstack([np.ones(len(times)), times]).astype(float)
     for metric, value in scores(outcome).items():
-        found = _values(metric, outcome, np.arange(len(times)), weights)
+        found = values(metric, outcome, np.arange(len(times)), weights)
         assert found == pytest.approx([value, repeated[metric]]), metric
 
 
