@@ -6,6 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import factories
+from driftgate.calibrate.calibration import Calibration
+from driftgate.calibrate.drift_limit import DriftLimit
+from driftgate.calibrate.slow import SlowLimit
+from driftgate.calibrate.value_limit import ValueLimit
 from driftgate.record.incidents import IncidentStore
 from driftgate.records import (
     Batch,
@@ -68,6 +72,35 @@ def drift(column: str, value: float | None, threshold: float = 0.1, direction: D
     return Metric(
         Family.DATA_DRIFT, "drift_score", value, column, threshold=threshold, direction=direction, verdict=verdict, method="wasserstein"
     )
+
+
+def _drift_limit(method: str, regime: str, minimum_rows: int | None) -> DriftLimit:
+    sizes = [100, 200, 800]
+    return DriftLimit(
+        method, False, regime, sizes, [0.1, 0.07, 0.04], [0.4, 0.3, 0.15], windows=62, usual_rows=200.0, minimum_rows=minimum_rows
+    )
+
+
+def calibration(**changes: Any) -> Calibration:
+    """What was learned for a model version of the monitor ``trips``."""
+    drift_limits = {
+        ("data_drift", "drift_score", "distance"): _drift_limit("wasserstein", "sampling", 64),
+        ("data_drift", "drift_score", "hour"): _drift_limit("wasserstein", "windows", 12),
+        ("data_drift", "drift_score", "vendor"): _drift_limit("jensenshannon", "windows", None),
+    }
+    values: dict[str, Any] = {
+        "budget": "1 false alarm per 91d",
+        "chance_per_window": 1 / 91,
+        "windows": 62,
+        "usual_rows": 200.0,
+        "first": "2023-10-01T00:00:00+00:00",
+        "last": "2023-12-02T00:00:00+00:00",
+        "notes": ("nothing of note",),
+        "drift": drift_limits,
+        "values": {("performance", "mae", ""): ValueLimit(1.0, 0.1, None, 1.8, 62, 200.0)},
+        "slow": {("data_drift", "position", "distance"): SlowLimit(0.5, 0.03, 0.2, 200.0, 0.3, True, 62, 4.6)},
+    }
+    return Calibration(**{**values, **changes})
 
 
 def open_incident(store: Any, monitor: str = "trips", day: int = 0, cause: Cause = Cause.POLICY, **more: Any) -> int:

@@ -7,17 +7,17 @@ gone. A window of the past (a backfill) opens nothing when a later window has al
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
 from driftgate.causes import gate_causes, likely_causes
-from driftgate.config.models import performance_metrics
 from driftgate.config.rule import Rule
 from driftgate.context import Context
+from driftgate.loss_causes import loss_contributions
 from driftgate.notifications import enqueue_opened, enqueue_resolved
 from driftgate.records import Cause, Decision, GateResult, Incident, Measures, Severity, Window
-from driftgate.rules import evaluate
+from driftgate.rules import evaluate, is_about_performance
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +47,14 @@ def judged(context: Context, decision: Decision, measures: Measures) -> Incident
     """Open the policy's incident when its rules are broken; close it when the window could be judged and they are not."""
     config = context.config
     if not decision.breached:
-        if measures.rows >= config.decision.minimum_rows:
+        if measures.rows >= config.decision.minimum_rows and _can_tell(context, measures):
             _resolve(context, (Cause.POLICY,), decision.window)
         return None
-    if context.store.unbreached_after(config.id, decision.window):
+    broken = [outcome for outcome in evaluate(config.rules, measures) if outcome.is_broken]
+    if _is_past(context, decision.window, [outcome.rule for outcome in broken]):
         _say_past(config.id, decision.window)
         return None
-    broken = [outcome for outcome in evaluate(config.decision.rules, measures) if outcome.is_broken]
-    critical = any(_severity(context, outcome.rule) is Severity.CRITICAL for outcome in broken)
+    critical = any(_severity(outcome.rule) is Severity.CRITICAL for outcome in broken)
     return context.incidents.open(
         config.id,
         Cause.POLICY,
@@ -62,7 +62,9 @@ def judged(context: Context, decision: Decision, measures: Measures) -> Incident
         "; ".join(outcome.sentence for outcome in broken),
         severity=Severity.CRITICAL if critical else Severity.WARNING,
         model_version=decision.model_version,
-        likely_causes=likely_causes(config, measures, _importance(context, decision.model_version)),
+        likely_causes=likely_causes(
+            config, measures, _importance(context, decision.model_version), contributions=loss_contributions(context, measures)
+        ),
         also=partial(enqueue_opened, context),
     )
 
@@ -84,10 +86,32 @@ def task_succeeded(context: Context, cause: Cause, window: Window) -> None:
     _resolve(context, (cause,), window)
 
 
-def _severity(context: Context, rule: Rule) -> Severity:
+def _can_tell(context: Context, measures: Measures) -> bool:
+    """Whether the window could judge every rule that the open incident is about; without labels it says nothing about performance."""
+    rules = context.config.rules
+    about = [incident for incident in context.incidents.list(context.config.id) if incident.cause is Cause.POLICY]
+    if not about:
+        return True
+    last = about[0]
+    shown = context.store.load_measures(last.monitor, last.last_seen, last.model_version or measures.model_version)
+    if shown is None:
+        return True
+    judged = [outcome.rule for outcome in evaluate(rules, measures) if outcome.is_judged]
+    return all(outcome.rule in judged for outcome in evaluate(rules, shown) if outcome.is_broken)
+
+
+def _is_past(context: Context, window: Window, broken: Sequence[Rule]) -> bool:
+    """Whether a later window that could judge these rules broke none."""
+    from driftgate.record.labels import LabelStore
+
+    metrics = [(rule.metric, rule.column or "") for rule in broken]
+    return LabelStore(context.store.engine).contradicted_after(context.config.id, window, metrics)
+
+
+def _severity(rule: Rule) -> Severity:
     if rule.severity is not None:
         return Severity(rule.severity)
-    return Severity.CRITICAL if rule.metric in performance_metrics(context.config.task) else Severity.WARNING
+    return Severity.CRITICAL if is_about_performance(rule) else Severity.WARNING
 
 
 def _importance(context: Context, model_version: str) -> Mapping[str, float] | None:

@@ -175,27 +175,52 @@ def gate_failure(context: Context, result: GateResult, page: str | None = None) 
 
 
 def measure(context: Context, batch: Batch) -> Measures:
-    """Compare the batch with the reference; also written as measures.json into the window's folder."""
-    from driftgate.measure.measures import measure_batch
-    from driftgate.references import load_reference
-
-    reference = load_reference(context, batch.model_version)
-    measures = measure_batch(
-        context.config,
-        _load(batch),
-        reference.frame,
-        window=batch.window,
-        model_version=batch.model_version or UNVERSIONED,
-        reference_performance=reference.performance,
-        reference_segments=reference.segments,
-    )
+    """Compare the batch with the reference and judge what comes out; also written as measures.json into the window's folder."""
+    measures = measure_rows(context, batch, labelled_rows(context, batch))
     write_json(measures_path(context, batch.window), to_dict(measures))
     return measures
+
+
+def measure_rows(context: Context, batch: Batch, frame: pd.DataFrame) -> Measures:
+    """Measure and judge rows of a batch's window, for example with labels that came later."""
+    from driftgate import baselines
+    from driftgate.kpi_queries import read_kpis
+    from driftgate.measure.measures import measure_batch, stable
+    from driftgate.references import load_reference, write_description
+
+    config, version = context.config, batch.model_version
+    reference = load_reference(context, version, batch.window)
+    write_description(context, reference, version, reference_path(context, batch.window))
+    baseline = baselines.ensure(context, version, batch.window, len(frame))
+    measures = measure_batch(
+        config,
+        frame,
+        reference.frame,
+        window=batch.window,
+        model_version=version or UNVERSIONED,
+        reference_performance=reference.performance,
+        reference_segments=reference.segments,
+        kpi_answers=read_kpis(config, batch.window, connection_uri=context.connection_uri),
+        expected_rows=baseline.usual_rows,
+    )
+    return stable(baselines.judge(context, baseline, frame, measures, version))
+
+
+def labelled_rows(context: Context, batch: Batch) -> pd.DataFrame:
+    """Return the rows of a batch with the labels known by now."""
+    from driftgate.known_labels import with_known_labels
+
+    return with_known_labels(context, batch, _load(batch))
 
 
 def measures_path(context: Context, window: Window) -> Path:
     """Return where a window's measures lie as JSON."""
     return context.settings.window_dir(context.config.id, window.key) / "measures.json"
+
+
+def reference_path(context: Context, window: Window) -> Path:
+    """Return where it is written which rows a window was compared with."""
+    return context.settings.window_dir(context.config.id, window.key) / "reference.json"
 
 
 def load_measures(path: Path) -> Measures:
@@ -242,14 +267,17 @@ def log_mlflow(context: Context, batch: Batch, result: GateResult, measures: Mea
 def render_report(context: Context, batch: Batch, mlflow_run: str | None = None) -> RenderedReport:
     """Draw the Evidently report and attach it to the window's MLflow run."""
     from driftgate.record.mlflow_runs import attach_files
-    from driftgate.references import load_reference
+    from driftgate.references import described_reference
     from driftgate.report.evidently_report import render_report as render
 
     folder, started = context.settings.window_dir(context.config.id, batch.window.key), time.monotonic()
-    report = render(context.config, _load(batch), load_reference(context, batch.model_version).frame, folder)
+    described = reference_path(context, batch.window)
+    reference = described_reference(context, batch.model_version, batch.window, described)
+    report = render(context.config, labelled_rows(context, batch), reference.frame, folder)
     seconds = time.monotonic() - started
     if mlflow_run is not None:
-        attach_files(context.settings.require_mlflow(), mlflow_run, {"evidently": [report.html, report.json]})
+        files = {"evidently": [report.html, report.json], "reference": [described] if described.is_file() else []}
+        attach_files(context.settings.require_mlflow(), mlflow_run, files)
     context.store.save_report(context.config.id, batch.window, "evidently", str(report.html), seconds)
     if context.config.sinks.evidently:
         _show_in_evidently(context, batch, report)

@@ -9,13 +9,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from driftgate import incidents
+from driftgate import baselines, incidents
 from driftgate.config.windows import add, localise, windows_between
 from driftgate.context import Context
 from driftgate.errors import RetrainError, SourceError
+from driftgate.known_labels import with_best_labels
 from driftgate.records import Batch, BatchStatus, Cause, GateVerdict, Retraining, RetrainVerdict, Window
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ def build_training_set(context: Context, trigger_window: Window, *, start: datet
 
     first = start or add(context.config, trigger_window.end, -context.config.retrain.training_window)
     batches = _without_overlaps(context.store.passed_batches(context.config.id, first, trigger_window.end))
-    return build(context.config, batches, training_folder(context, trigger_window))
+    relabel = partial(with_best_labels, context) if context.config.labels is not None else None
+    return build(context.config, batches, training_folder(context, trigger_window), relabel)
 
 
 def training_folder(context: Context, trigger_window: Window) -> Path:
@@ -123,7 +126,7 @@ def _held_out(training_set: TrainingSet) -> pd.DataFrame:
 
 
 def promote(context: Context, retraining: Retraining, approver: str) -> Retraining:
-    """Make the challenger the champion; its reference and reference performance come with it."""
+    """Make the challenger the champion; its reference, its limits and the estimator of its performance come with it."""
     from driftgate.retrain.promotion import promote as move_alias
     from driftgate.serve.references import fetch_reference
 
@@ -135,6 +138,8 @@ def promote(context: Context, retraining: Retraining, approver: str) -> Retraini
             f"{retraining.verdict.value} ({retraining.reason})"
         )
     fetch_reference(context.config, context.settings, retraining.challenger_version)  # a version without one must not score
+    if baselines.load(context, retraining.challenger_version) is None:
+        baselines.build(context, retraining.challenger_version)
     move_alias(context.registry, context.config, retraining.challenger_version)
     done = replace(retraining, verdict=RetrainVerdict.PROMOTED, approver=approver)
     _save(context, done)

@@ -29,7 +29,8 @@ from driftgate_dashboards.panels import (
 )
 from driftgate_dashboards.sql import EXCESS, LINES, SHOWN, chosen, clean, indented, measured, newest, series, worst_columns
 
-FAMILIES = "('data_drift', 'prediction_drift', 'target_drift')"
+FAMILIES = dashboard_model.FAMILIES
+CONCEPT = "concept_drift"
 CAP = 3
 """Where charts of the excess end: a p-value of zero would be millions of times beyond its limit."""
 
@@ -51,6 +52,8 @@ def page() -> Page:
             Section("Current drift statistics", [(5, [(panel, 4) for panel in _current()])]),
             Section("Trend", [(9, [(factory.drift_overview_panel(), 12), (_excess_lines(), 12)])]),
             Section("Features", [(12, [(_heat_map(), 24)]), (12, [(_results(), 12), (_result_cells(), 12)])]),
+            Section("Over several windows", [(10, [(_slow_lines(), 14), (_slow_table(), 10)])]),
+            Section("Concept drift", [(9, [(_concept_lines(), 12), (_concept_errors(), 12)])]),
             Section("Comparison", [(11, [(_ranking(), 12), (_comparison(), 12)])]),
             Section("Drift alert history", [(10, [(_alarms(), 12), (shared.incidents(), 12)])]),
         ],
@@ -97,6 +100,69 @@ def _excess_lines() -> Drawn:
     sql = series(f'm."column" AS metric,\n    {_CAPPED} AS value', source, 'm.window_start, m."column"')
     text = f"{_EXCESS_TEXT} At most {LINES} columns: those with the highest peak."
     return limit_line(lines("Drift score against limit by column", text, sql, decimals=2), 1)
+
+
+def _slow_lines() -> Drawn:
+    families = f"{FAMILIES[:-1]}, '{CONCEPT}')"
+    everything = measured(families, "slow_drift", column=None, extra=f"AND (m.family = '{CONCEPT}' OR {_COLUMN})")
+    source = f"{everything}\n    {indented(_worst_slow(families))}"
+    name = """coalesce(nullif(m."column", ''), 'all columns together')"""
+    sql = series(f"{name} AS metric,\n    {_CAPPED} AS value", source, "m.window_start, metric")
+    text = (
+        "What up to 14 windows together say, as a multiple of its learned limit: above 1 a column has changed, by less than one window alone "
+        f"could show. At most {LINES} columns: those with the highest peak. The residual is the model's error."
+    )
+    return limit_line(lines("Slow drift against limit by column", text, sql, decimals=2), 1)
+
+
+def _worst_slow(families: str) -> str:
+    return clean(f"""
+        AND m."column" IN (
+            SELECT w."column"
+            FROM driftgate.metric w
+            WHERE w.monitor = ${{monitor:sqlstring}} AND $__timeFilter(w.window_start) AND w.family IN {families}
+                AND w.metric = 'slow_drift' AND w.segment = ''
+            GROUP BY w."column"
+            ORDER BY max(w.value / nullif(w.threshold, 0)) DESC NULLS LAST, w."column"
+            LIMIT {LINES}
+        )
+    """)
+
+
+def _slow_table() -> Drawn:
+    families = f"{FAMILIES[:-1]}, '{CONCEPT}')"
+    source = measured(families, "slow_drift", column=None)
+    sql = clean(f"""
+        SELECT DISTINCT ON (m.family, m."column")
+            coalesce(nullif(m."column", ''), 'all columns together') AS "column", m.family, m.method AS "what is followed",
+            m.value AS "change", m.threshold AS "limit", m.verdict, m.window_start AS "window"
+        {indented(source, 8)}
+        ORDER BY m.family, m."column", m.window_start DESC
+    """)
+    columns = {"window": TIME, "verdict": coloured(), "change": unit(units.Short, 2), "limit": unit(units.Short, 2)}
+    text = "The newest verdict on every column over several windows. Position: where a column's values lie among the reference's."
+    return rows("Slow drift now", text, sql, columns=columns, no_value="Nothing: limits are fixed, or were not learned yet")
+
+
+def _concept_lines() -> Drawn:
+    source = measured(CONCEPT, "('drift_score', 'slow_drift')", column=None)
+    sql = series(
+        f"CASE m.metric WHEN 'drift_score' THEN 'one window' ELSE 'several windows' END AS metric,\n    {_CAPPED} AS value",
+        source,
+        "m.window_start, metric",
+    )
+    text = (
+        "The model's errors against those of the reference, as a multiple of their limit: above 1 what the features mean for the target has "
+        f"changed. Needs labels. Cut at {CAP}."
+    )
+    return limit_line(lines("Concept drift against limit", text, sql, decimals=2), 1)
+
+
+def _concept_errors() -> Drawn:
+    source = measured(CONCEPT, "residual_mean", column=None)
+    sql = series('m.value AS "mean error", m.reference_value AS "reference"', source)
+    text = "Mean of prediction less truth: above zero the model predicts too high. Where errors are only right or wrong: the share of wrong ones."
+    return lines("Mean error", text, sql, low=None, decimals=3)
 
 
 def _heat_map() -> Drawn:

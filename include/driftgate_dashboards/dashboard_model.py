@@ -8,10 +8,11 @@ from grafana_foundation_sdk.models import units
 from driftgate_dashboards import factory, links, shared, variables
 from driftgate_dashboards.layout import Page, Section
 from driftgate_dashboards.panels import BLUE, GREEN, RED, VERDICTS, Drawn, cells, dial, limit_line, lines, number, numbers, steps
-from driftgate_dashboards.sql import chosen, clean, measured, newest, series
+from driftgate_dashboards.sql import EXCESS, JUDGED, chosen, clean, indented, measured, newest, series
 
 _VERSIONS = chosen("b.measured_model_version", "model_version")
 _COLUMN_CHOSEN = chosen('m."column"', "column")
+FAMILIES = "('data_drift', 'prediction_drift', 'target_drift')"
 YES_NO = numbers((0, "no", GREEN), (1, "drifted", RED))
 
 
@@ -80,9 +81,16 @@ def _state() -> list[Drawn]:
 
 
 def drift_gauge() -> Drawn:
-    """Return the gauge of dataset drift: share of drifted columns as a share of the monitor's own limit."""
-    sql = newest('m.value / nullif(m.threshold, 0) AS "of the limit"', measured("data_drift", "drift_share"))
-    text = "Share of drifted columns in the newest window, as a share of the monitor's own limit: at 100 % the dataset counts as drifted."
+    """Return the gauge of dataset drift: how near the newest window is to the verdict drifted."""
+    tests = "('drift_score', 'multivariate_drift', 'slow_drift')"
+    fixed = "max(m.value / nullif(m.threshold, 0)) FILTER (WHERE m.metric = 'drift_share')"
+    learned = f"least(max({indented(EXCESS)}) FILTER (WHERE m.metric IN {tests} AND {JUDGED}), 2)"
+    source = measured(FAMILIES, "('drift_share', 'drift_score', 'multivariate_drift', 'slow_drift')", column=None)
+    sql = newest(f'coalesce({fixed}, {learned}) AS "of the limit"', f"{source}\nGROUP BY m.window_start")
+    text = (
+        "How near the newest window is to counting as drifted: at 100 % it does. With learned limits the test that is nearest to (or furthest "
+        "beyond) its limit; with fixed ones the share of drifted columns as a share of the monitor's own limit."
+    )
     return dial("Dataset drift", text, sql, unit=units.PercentUnit, high=2, thresholds=steps((None, GREEN), (0.8, "orange"), (1, RED)))
 
 

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models import units
 from driftgate_dashboards import links, shared, variables
 from driftgate_dashboards.layout import Page, Section
 from driftgate_dashboards.panels import BLUE, GREEN, ORANGE, RED, TIME, Drawn, coloured, limited, lines, number, ranking, rows, steps, width
-from driftgate_dashboards.sql import SILENT_WINDOWS, chosen, clean, indented
+from driftgate_dashboards.sql import SHOWN, SILENT_WINDOWS, chosen, clean, indented
 
 _BATCH = chosen("b.monitor", "monitor")
 _ROW_MONITOR = "${__data.fields.monitor:percentencode}"
@@ -20,7 +20,7 @@ def page() -> Page:
         "Freshness, running times, incidents, approvals, messages and exports of all monitors.",
         [
             Section("At a glance", [(4, [(panel, 4) for panel in _numbers()])]),
-            Section("Freshness", [(10, [(_freshness(), 24)])]),
+            Section("Freshness", [(10, [(_freshness(), 24)]), (8, [(_newest_row(), 12), (_row_ratio(), 12)])]),
             Section("Monitoring performance", [(8, [(_duration(), 12), (_delay(), 12)]), (8, [(_statuses(), 12), (_volume(), 12)])]),
             Section("Incidents", [(10, [(shared.incidents(several=True), 16), (_causes(), 8)])]),
             Section(
@@ -111,6 +111,27 @@ def _freshness() -> Drawn:
         "Newest data per monitor, whatever the time range. 'Silent' is the time since the last record, in windows of the monitor's length."
     )
     return rows("Data freshness", text, sql, columns=columns, no_value="No monitor has recorded a window yet")
+
+
+def _system(metric: str) -> str:
+    return clean(f"""
+        SELECT m.window_start AS time, m.monitor AS metric, m.value AS value
+        FROM driftgate.metric m
+        JOIN driftgate.batch b USING (monitor, window_start, window_end)
+        WHERE {chosen("m.monitor", "monitor")} AND $__timeFilter(m.window_start) AND m.family = 'system' AND m.metric = '{metric}'
+            AND m."column" = '' AND m.segment = '' AND {SHOWN}
+        ORDER BY m.window_start, m.monitor
+    """)
+
+
+def _newest_row() -> Drawn:
+    text = "Time from the newest row of a window to its end. As long as the window itself: the feed stopped early."
+    return lines("Newest row before end of window", text, _system("freshness_seconds"), unit=units.Seconds)
+
+
+def _row_ratio() -> Drawn:
+    text = "Rows of a window as a share of the usual number: 100 % is as in the time that the model was trained on."
+    return lines("Rows against the usual number", text, _system("row_ratio"), unit=units.PercentUnit)
 
 
 def _duration() -> Drawn:

@@ -14,6 +14,11 @@ _SCORE = measured("performance", "${performance:sqlstring}")
 _BY_SEGMENT = measured(
     "performance", "${performance:sqlstring}", segment=None, extra=f"AND m.segment <> '' AND {chosen('m.segment', 'segment')}"
 )
+WHERE = "\nWHERE "
+_REALISED = """
+LEFT JOIN driftgate.metric p ON p.monitor = m.monitor AND p.window_start = m.window_start AND p.window_end = m.window_end
+    AND p.model_version = m.model_version AND p.family = 'performance' AND p.metric = substr(m.metric, 11)
+    AND p."column" = '' AND p.segment = ''"""
 NO_SEGMENTS = "No segments: name them in the monitor file, columns.segments"
 
 
@@ -30,6 +35,8 @@ def page() -> Page:
             Section(
                 "Segments", [(10, [(_segment_lines(), 14), (_segments(), 10)]), (10, [(_segment_table(), 12), (_segment_scores(), 12)])]
             ),
+            Section("Without labels", [(9, [(_covered(), 4), (_errors_of_estimates(), 10), (_estimates(), 10)])]),
+            Section("Fairness", [(10, [(_gap_lines(), 12), (_gaps(), 12)])]),
             Section("Retraining", [(9, [(_champion_challenger(), 24)]), (9, [(shared.retrainings(), 24)])]),
         ],
         [variables.monitor(), variables.model_version(), variables.performance(), variables.segment()],
@@ -123,6 +130,67 @@ def _table() -> Drawn:
     columns = {name: unit(units.Short, 3) for name in scores}
     text = "Scores per window and model version: the view model_performance, as other tools read it."
     return rows("Scores per window", text, sql, columns={"window": TIME, **columns})
+
+
+NO_ESTIMATE = "No estimate was compared with labels yet"
+
+
+def _covered() -> Drawn:
+    source = measured("performance_estimated", "'estimate_covered_' || ${performance:sqlstring}")
+    sql = f"SELECT avg(m.value) AS covered\n{source}\nHAVING count(*) > 0"
+    text = "Share of windows whose realised score lay in the estimated 95 % range, over the time range: 95 % is right, less is too sure."
+    limits = steps((None, RED), (0.8, ORANGE), (0.9, GREEN))
+    return number("Estimates that were right", text, sql, unit=units.PercentUnit, decimals=0, thresholds=limits, no_value=NO_ESTIMATE)
+
+
+def _errors_of_estimates() -> Drawn:
+    source = measured("performance_estimated", "'estimate_error_' || ${performance:sqlstring}")
+    text = "Realised less estimated score, in windows with labels. Far from zero for long: the world changed in a way that features do not show."
+    return lines("Realised less estimated: ${performance}", text, series("m.value AS difference", source), low=None, decimals=3)
+
+
+def _estimates() -> Drawn:
+    guessed = measured("performance_estimated", extra="AND m.metric LIKE 'estimated\\_%'")
+    sql = clean(f"""
+        SELECT m.window_start AS "window", substr(m.metric, 11) AS score, m.value AS estimated, m.low AS "at least", m.high AS "at most",
+            p.value AS realised, m.threshold AS "limit", m.verdict
+        {indented(guessed.replace(WHERE, _REALISED + WHERE), 8)}
+        ORDER BY m.window_start DESC, m.metric
+        LIMIT 500
+    """)
+    columns = {name: unit(units.Short, 3) for name in ("estimated", "at least", "at most", "realised", "limit")}
+    columns |= {"window": TIME, "verdict": coloured()}
+    text = "What was expected of the model before labels came, with 95 % ranges, and what they showed."
+    return rows("Estimated scores per window", text, sql, columns=columns, no_value="No estimate: no labels to learn from, or not possible")
+
+
+_GAPS = measured("fairness", column=None)
+
+
+def _gap_lines() -> Drawn:
+    sql = series("m.metric || ' of ' || m.\"column\" AS metric, m.value AS value", _GAPS, "m.window_start, metric")
+    return lines("Fairness gaps", "Largest difference between two groups of a column, per window: 0 is the same for all.", sql, decimals=3)
+
+
+def _gaps() -> Drawn:
+    groups = measured("fairness", column=None, segment=None, extra="AND m.segment <> ''")
+    sql = clean(f"""
+        (SELECT DISTINCT ON (m."column", m.metric) m."column", NULL AS "group", m.metric AS measure, m.value, m.reference_value AS reference,
+            m.threshold AS "limit", m.verdict, m.window_start AS "window"
+        {indented(_GAPS, 8)}
+        ORDER BY m."column", m.metric, m.window_start DESC)
+        UNION ALL
+        (SELECT DISTINCT ON (m."column", m.metric, m.segment) m."column", m.segment, m.metric, m.value, m.reference_value, m.threshold,
+            m.verdict, m.window_start
+        {indented(groups, 8)}
+        ORDER BY m."column", m.metric, m.segment, m.window_start DESC)
+        ORDER BY 1, 2 NULLS FIRST, 3
+        LIMIT 500
+    """)
+    columns = {name: unit(units.Short, 3) for name in ("value", "reference", "limit")} | {"window": TIME, "verdict": coloured()}
+    text = "The newest gaps of every column, then the values of its groups."
+    none = "No groups are compared: name columns in the monitor file, fairness.columns"
+    return rows("Fairness now", text, sql, columns=columns, no_value=none)
 
 
 def _segments() -> Drawn:

@@ -17,7 +17,7 @@ from grafana_foundation_sdk.builders import stat, timeseries
 from grafana_foundation_sdk.models import units
 
 from driftgate_dashboards import links
-from driftgate_dashboards.panels import GREEN, ORANGE, RED, lines, number, steps
+from driftgate_dashboards.panels import BLUE, GREEN, ORANGE, PURPLE, RED, band, dashed, lines, number, steps
 from driftgate_dashboards.query import DATASOURCE_UID
 from driftgate_dashboards.sql import measured, newest, series
 
@@ -42,7 +42,8 @@ def drift_overview_panel(panel_id: int | None = None, datasource: str = DATASOUR
     source = measured("('data_drift', 'prediction_drift')", "('drift_share', 'drift_score')", column=None)
     panel = lines(
         "Drift overview",
-        "Share of drifted columns (0 to 1) and drift score of the prediction. Dashed: the share from which the dataset counts as drifted.",
+        "Share of drifted columns (0 to 1) and drift score of the prediction. Dashed, with fixed limits only: the share from which the "
+        "dataset counts as drifted. With learned limits one alarm is enough: together they keep to the budget of false alarms.",
         series(f"{share}, {prediction}, {limit}", f"{source}\nGROUP BY m.window_start"),
         decimals=2,
         uid=datasource,
@@ -68,17 +69,27 @@ def quality_overview_panel(panel_id: int | None = None, datasource: str = DATASO
 
 
 def performance_panel(panel_id: int | None = None, datasource: str = DATASOURCE_UID) -> timeseries.Panel:
-    """Return the chosen score over time with its reference and, where a rule watches it, its limit.
+    """Return the chosen score over time, realised and estimated without labels, with 95 % ranges, reference and limit.
 
     The parameters are those of :func:`drift_overview_panel`.
     """
-    columns = 'm.value AS measured, m.reference_value AS "reference", m.threshold AS "limit"'
+    known, guessed = "FILTER (WHERE m.family = 'performance')", "FILTER (WHERE m.family = 'performance_estimated')"
+    columns = f"""max(m.value) {known} AS measured,
+    max(m.low) {known} AS "measured low", max(m.high) {known} AS "measured high",
+    max(m.value) {guessed} AS estimated,
+    max(m.low) {guessed} AS "estimated low", max(m.high) {guessed} AS "estimated high",
+    max(m.reference_value) AS "reference", coalesce(max(m.threshold) {known}, max(m.threshold) {guessed}) AS "limit\""""
+    metrics = "(${performance:sqlstring}, 'estimated_' || ${performance:sqlstring})"
+    source = measured("('performance', 'performance_estimated')", metrics)
     panel = lines(
         "Performance: ${performance}",
-        "The model's realised score per window. Dashed: its score on data it was not trained on, and the rule's limit.",
-        series(columns, measured("performance", "${performance:sqlstring}")),
+        "The model's realised score per window, and what was estimated without labels (dashed), each with its 95 % range. Where only an "
+        "estimate is shown, the labels have not come. Dashed red: the limit, learned or of a rule; dashed grey: the score on data the model "
+        "was not trained on.",
+        series(columns, f"{source}\nGROUP BY m.window_start"),
         uid=datasource,
     )
+    panel = band(band(dashed(panel, "estimated", PURPLE), "estimated", PURPLE), "measured", BLUE)
     return linked(_numbered(panel, panel_id), links.PERFORMANCE)
 
 

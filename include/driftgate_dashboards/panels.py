@@ -124,7 +124,7 @@ def lines(
         panel = panel.decimals(decimals)
     if stacked:
         panel = panel.stacking(common.StackingConfig().mode(values.StackingMode.NORMAL).group("A"))
-    return _dashed(_dashed(panel, "limit", RED), "reference", GREY)
+    return dashed(dashed(panel, "limit", RED), "reference", GREY)
 
 
 def _legend() -> common.VizLegendOptions:
@@ -136,7 +136,8 @@ def _tooltip() -> common.VizTooltipOptions:
     return common.VizTooltipOptions().mode(values.TooltipDisplayMode.MULTI).sort(values.SortOrder.DESCENDING)
 
 
-def _dashed(panel: timeseries.Panel, name: str, color: str) -> timeseries.Panel:
+def dashed(panel: timeseries.Panel, name: str, color: str) -> timeseries.Panel:
+    """Draw the series of this name as a dashed line without points."""
     properties = [
         dashboard.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]}),
         dashboard.DynamicConfigValue("custom.fillOpacity", 0),
@@ -144,6 +145,22 @@ def _dashed(panel: timeseries.Panel, name: str, color: str) -> timeseries.Panel:
         dashboard.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color}),
     ]
     return panel.override_by_name(name, properties)
+
+
+def band(panel: timeseries.Panel, name: str, color: str) -> timeseries.Panel:
+    """Fill between the series ``<name> low`` and ``<name> high``; both stay out of the legend, and the tooltip has their numbers."""
+    hidden = [
+        dashboard.DynamicConfigValue("custom.lineWidth", 0),
+        dashboard.DynamicConfigValue("custom.fillOpacity", 0),
+        dashboard.DynamicConfigValue("custom.showPoints", "never"),
+        dashboard.DynamicConfigValue("custom.hideFrom", {"viz": False, "legend": True, "tooltip": False}),
+        dashboard.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color}),
+    ]
+    fill = [dashboard.DynamicConfigValue("custom.fillBelowTo", f"{name} low"), dashboard.DynamicConfigValue("custom.fillOpacity", 15)]
+    low, high = f"{name} low", f"{name} high"
+    color_of_line = dashboard.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color})
+    panel = panel.override_by_name(name, [color_of_line]).override_by_name(low, hidden)
+    return panel.override_by_name(high, [*(item for item in hidden if item.id_val != "custom.fillOpacity"), *fill])
 
 
 def limit_line(panel: timeseries.Panel, limit: float, *, color: str = RED) -> timeseries.Panel:

@@ -119,6 +119,19 @@ _MISSING_COLUMNS = clean(f"""
     WHERE m.family = 'data_quality' AND m.metric = 'missing_share' AND m."column" <> ''
     GROUP BY n.monitor
 """)
+_ESTIMATED = clean(f"""
+    SELECT n.monitor, m.metric,
+        (m.verdict = 'alarm' AND NOT EXISTS (
+            SELECT FROM driftgate.metric p
+            WHERE p.monitor = n.monitor AND p.window_start = n.window_start AND p.window_end = n.window_end
+                AND p.model_version = n.model_version AND p.family = 'performance' AND p.value IS NOT NULL
+        ))::int AS value
+    FROM (
+        {indented(_NEWEST, 8)}
+    ) AS n
+    JOIN driftgate.metric m USING (monitor, window_start, window_end, model_version)
+    WHERE m.family = 'performance_estimated' AND m."column" = '' AND m.segment = '' AND m.metric LIKE 'estimated\\_%'
+""")
 _SILENCE = f"SELECT b.monitor,\n    {indented(SILENT_WINDOWS)} AS value\nFROM driftgate.batch b\nGROUP BY b.monitor"
 _LAST_RETRAINING = clean("""
     SELECT DISTINCT ON (r.monitor) r.monitor, (r.verdict IN ('rejected', 'champion_stays', 'rolled_back'))::int AS value
@@ -141,11 +154,11 @@ ALERTS: Sequence[Alert] = (
     Alert(
         "driftgate-high-data-drift",
         "High Data Drift",
-        _newest_metric("CASE WHEN m.verdict = 'alarm' THEN m.value ELSE 0 END", "data_drift", "drift_share"),
+        _newest_metric("CASE WHEN m.verdict = 'alarm' THEN m.value ELSE 0 END", "data_drift", "dataset_drift"),
         0,
         WARNING,
         f"{_MONITOR}: the dataset has drifted",
-        f"The share of drifted columns is {_VALUE}, at or above the monitor's own limit.",
+        "With learned limits at least one test is beyond its own; with fixed ones the share of drifted columns is beyond the monitor's.",
         links.DRIFT,
         "Drift overview",
     ),
@@ -169,6 +182,17 @@ ALERTS: Sequence[Alert] = (
         CRITICAL,
         f"{_MONITOR}: {{{{ .Labels.metric }}}} is beyond its limit",
         f"{{{{ .Labels.metric }}}} uses {_VALUE} times its limit, in the newest window with labels.",
+        links.PERFORMANCE,
+        "Performance: ${performance}",
+    ),
+    Alert(
+        "driftgate-estimated-performance",
+        "Estimated Performance Worse Than Its Limit",
+        _ESTIMATED,
+        0,
+        WARNING,
+        f"{_MONITOR}: {{{{ .Labels.metric }}}} is beyond its limit",
+        "Labels have not come yet; from the features alone the model is expected to be worse than in ordinary windows.",
         links.PERFORMANCE,
         "Performance: ${performance}",
     ),

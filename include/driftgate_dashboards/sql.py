@@ -24,6 +24,9 @@ EXCESS = dedent("""\
     END""")
 """How far a value is beyond its limit: above 1 is an alarm, for distances (alarm above) and for p-values (alarm below) alike."""
 
+JUDGED = "m.verdict IN ('ok', 'alarm')"
+"""A number that had enough rows, and a limit."""
+
 SILENT_WINDOWS = dedent("""\
     extract(epoch FROM now() - max(b.updated_at))
         / extract(epoch FROM percentile_disc(0.5) WITHIN GROUP (ORDER BY b.window_end - b.window_start))""")
@@ -50,7 +53,8 @@ def measured(family: str, metric: str = "", *, column: str | None = "", segment:
     Parameters
     ----------
     family, metric
-        Address of the metric: a name, an SQL list written as ``('a', 'b')`` or a variable with one value; no metric means all.
+        Address of the metric: a name, an SQL list written as ``('a', 'b')``, a variable with one value or an SQL expression that starts
+        with a quoted text; no metric means all.
     column, segment
         Which column or segment; None keeps all of them (restrict them in ``extra``).
     extra
@@ -73,7 +77,7 @@ def measured(family: str, metric: str = "", *, column: str | None = "", segment:
 def _equals(value: str) -> str:
     if value.startswith("("):
         return f"IN {value}"
-    return f"= {value}" if value.startswith("$") else f"= '{value}'"
+    return f"= {value}" if value.startswith(("$", "'")) else f"= '{value}'"
 
 
 def series(columns: str, source: str, order: str = "m.window_start") -> str:

@@ -44,8 +44,8 @@ SUITE = {
 }
 DEAD = "127.0.0.1:9"
 """An address at which no server answers."""
-STOPPED, CHANGED, AFTER, STOPPED_AGAIN, UNREADABLE = 7, (8, 9), 10, 11, 12
-"""Days of the story: stopped by the gate; changed for good (the second asks for a retraining); the new champion's first window; stopped
+FIRST, STOPPED, CHANGED, AFTER, STOPPED_AGAIN, UNREADABLE = -4, 7, (8, 9), 10, 11, 12
+"""Days of the story: the first of those that the champion and its limits are learned from; stopped by the gate; changed for good (the second asks for a retraining); the new champion's first window; stopped
 again, and left so; not there."""
 
 CONTENT: dict[str, Any] = {
@@ -60,6 +60,7 @@ CONTENT: dict[str, Any] = {
     "gate": {"suite": "trips"},
     "measures": {"method_numerical": "ks", "method_categorical": "jensenshannon", "drift_share": 0.4, "minimum_segment_rows": 10},
     "kpis": [{"name": "long_trips", "expression": "share(duration > 20)", "above": 0.3}, {"name": "mean_distance", "expression": "mean(distance)"}],
+    "fairness": {"columns": ["vendor"], "minimum_rows": 10},
     "decision": {"rules": [{"metric": "mae", "above_reference": 1.5}], "consecutive": 2, "cooldown": "3d"},
     "retrain": {
         "training_window": "4d", "held_out": 0.2, "minimum_rows": 100, "minimum_segment_rows": 5, "params": {"max_iter": 40}, "approval": "auto",
@@ -112,11 +113,11 @@ def _context(base: Path, engine: Engine, mlflow_database: Path) -> Context:
 
 
 def _tell(context: Context) -> None:
-    for day in range(AFTER + 1):
+    for day in range(FIRST, AFTER + 1):
         _write(context, day, slope=6.0 if day in (*CHANGED, AFTER) else 3.0)
     for day in (STOPPED, STOPPED_AGAIN):
         _write(context, day, factor=1000)
-    retraining.bootstrap(context, "2024-01-01", "2024-01-07", approver="test")
+    retraining.bootstrap(context, "2023-12-28", "2024-01-07", approver="test")
     _run(context, 6)
     _run(context, STOPPED)
     IncidentStore(context.store.engine).acknowledge(1, "somebody")
@@ -135,7 +136,7 @@ def _tell(context: Context) -> None:
 
 
 def _write(context: Context, day: int, *, slope: float = 3.0, factor: float = 1.0) -> None:
-    frame = factories.make_frame(150, seed=day, day=day, slope=slope).drop(columns=["prediction"])
+    frame = factories.make_frame(150, seed=day % 100, day=day, slope=slope).drop(columns=["prediction"])
     frame["distance"] *= factor
     frame.loc[frame.index[: 15 if day % 2 else 3], "hour"] = None
     frame.to_csv(context.settings.home / "source" / f"{factories.make_window(day).start:%Y-%m-%d}.csv", index=False)

@@ -174,7 +174,7 @@ def test_the_monitor_table_shows_the_newest_window_and_links_to_all_of_them(read
     (row,) = rows(reader, "driftgate-overview", "Monitors")
     assert (row["status"], row["champion"], row["quarantined"]) == ("failed", "2", 2)
     assert row["open incidents"] >= 2
-    assert datetime.fromtimestamp(row["from_ms"] / 1000, UTC) == datetime(2024, 1, 1, tzinfo=UTC)
+    assert datetime.fromtimestamp(row["from_ms"] / 1000, UTC) == datetime(2023, 12, 28, tzinfo=UTC)
     assert datetime.fromtimestamp(row["to_ms"] / 1000, UTC) == datetime(2024, 1, 14, tzinfo=UTC)
 
 
@@ -215,6 +215,55 @@ def test_choosing_a_model_version_leaves_the_windows_of_the_others_out(reader: C
 
 def test_choosing_columns_leaves_the_others_out(reader: Connection) -> None:
     assert {row["metric"] for row in rows(reader, "driftgate-drift", "Feature drift heat map", column=["hour"])} == {"hour"}
+
+
+def of(reader: Connection, sql: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in reader.exec_driver_sql(f"SELECT {sql} ORDER BY 1")]
+
+
+def test_realised_and_estimated_performance_stand_beside_each_other(reader: Connection) -> None:
+    found = rows(reader, "driftgate-performance", "Performance: ${performance}")
+    names = ("measured", "measured low", "measured high", "estimated", "estimated low", "estimated high")
+    stored = of(
+        reader,
+        "r.window_start, r.value, r.low, r.high, e.value, e.low, e.high FROM driftgate.metric r JOIN driftgate.metric e "
+        "USING (monitor, window_start, model_version) WHERE monitor = 'trips' AND r.metric = 'mae' AND r.family = 'performance' "
+        "AND r.segment = '' AND e.metric = 'estimated_mae'",
+    )
+    assert [(row["time"], *(row[name] for name in names)) for row in found] == stored
+    assert any(row["limit"] is not None for row in found)
+
+
+def test_the_estimates_are_scored_by_the_windows_with_labels(reader: Connection) -> None:
+    (share,) = rows(reader, "driftgate-performance", "Estimates that were right")
+    inside = rows(reader, "driftgate-performance", "Estimated scores per window")
+    right = [row["at least"] <= row["realised"] <= row["at most"] for row in inside if row["score"] == "mae" and row["realised"] is not None]
+    assert right
+    assert share["covered"] == pytest.approx(sum(right) / len(right))
+
+
+def test_slow_drift_and_the_errors_have_panels(reader: Connection) -> None:
+    slow = {row["metric"] for row in rows(reader, "driftgate-drift", "Slow drift against limit by column")}
+    assert {"distance", "residual"} <= slow
+    one = {row["metric"] for row in rows(reader, "driftgate-drift", "Slow drift against limit by column", column=["hour"])}
+    assert one == {"hour", "residual"}
+    assert {row["metric"] for row in rows(reader, "driftgate-drift", "Concept drift against limit")} == {"one window", "several windows"}
+    for row in rows(reader, "driftgate-drift", "Slow drift now"):
+        assert (row["change"] > row["limit"]) == (row["verdict"] == "alarm")
+
+
+def test_a_gap_is_the_largest_difference_of_its_groups(reader: Connection) -> None:
+    found = rows(reader, "driftgate-performance", "Fairness now")
+    groups = [row["value"] for row in found if row["measure"] == "group_mae"]
+    (gap,) = [row["value"] for row in found if row["measure"] == "mae_gap"]
+    assert len(groups) == 3
+    assert gap == pytest.approx(max(groups) - min(groups))
+
+
+def test_the_gauge_is_beyond_its_end_exactly_when_the_dataset_drifts(reader: Connection) -> None:
+    (gauge,) = rows(reader, "driftgate-drift", "Dataset drift")
+    (verdict,) = rows(reader, "driftgate-drift", "Dataset")
+    assert (gauge["of the limit"] > 1) == (verdict["verdict"] == "alarm")
 
 
 def test_choosing_a_segment_leaves_the_others_out(reader: Connection) -> None:

@@ -33,13 +33,18 @@ def retraining(change: str) -> str:
     return f"UPDATE driftgate.retraining SET {change} WHERE monitor = 'trips' AND trigger_window_start = {last}"
 
 
+DATASET = "metric = 'dataset_drift'"
 SHARE, SCORE, KPI = "metric = 'drift_share'", "family = 'performance' AND threshold IS NOT NULL", "family = 'kpi' AND threshold IS NOT NULL"
 MISSING = "metric = 'missing_share' AND \"column\" = ''"
 COLUMNS = "metric = 'missing_share' AND \"column\" <> ''"
 STORY: dict[str, tuple[str, str]] = {
-    "driftgate-high-data-drift": (metric("verdict = 'ok', value = 0.2", SHARE), metric("verdict = 'alarm', value = 0.6", SHARE)),
+    "driftgate-high-data-drift": (metric("verdict = 'ok', value = 0", DATASET), metric("verdict = 'alarm', value = 1", DATASET)),
     "driftgate-drift-over-one-tenth": (metric("value = 0.1", SHARE), metric("value = 0.11", SHARE)),
     "driftgate-performance": (metric("verdict = 'ok'", SCORE), metric("verdict = 'alarm', value = 2 * threshold", SCORE)),
+    "driftgate-estimated-performance": (
+        metric("verdict = 'alarm'", "family = 'performance_estimated'"),
+        "DELETE FROM driftgate.metric WHERE monitor = 'trips' AND family = 'performance'",
+    ),
     "driftgate-quarantined": (batch("status = 'measured'"), batch("status = 'quarantined'")),
     "driftgate-failed": (batch("status = 'measured'"), batch("status = 'failed'")),
     "driftgate-freshness": (batch("updated_at = now() - interval '2 days'", "true"), batch("updated_at = now() - interval '4 days'", "true")),

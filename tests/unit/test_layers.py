@@ -10,7 +10,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "include" / "driftgate"
-STEPS = {"ingest", "gate", "measure", "record", "decide", "retrain", "serve", "report", "export", "notify"}
+STEPS = {
+    "ingest",
+    "gate",
+    "measure",
+    "calibrate",
+    "estimate",
+    "labels",
+    "record",
+    "decide",
+    "retrain",
+    "serve",
+    "report",
+    "export",
+    "notify",
+}
 HEAVY = {"pandas", "numpy", "evidently", "great_expectations", "mlflow", "sklearn", "scipy", "pyarrow", "sqlalchemy", "alembic"}
 LIGHT_MODULES = (
     "cli.py",
@@ -27,6 +41,17 @@ LIGHT_MODULES = (
     "attention.py",
     "housekeeping.py",
     "cli_alarms.py",
+    "cli_labels.py",
+    "known_labels.py",
+    "label_records.py",
+    "late_labels.py",
+    "cli_models.py",
+    "seasons.py",
+    "reference_rows.py",
+    "calibrating.py",
+    "baselines.py",
+    "calibration_commands.py",
+    "rules.py",
     "config",
 )
 OWNERS = {

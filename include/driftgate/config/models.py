@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from driftgate.config.kpis import KpiConfig, check_kpis, check_rule, column_kinds
+from driftgate.config.calibration import BudgetConfig, DetectConfig
+from driftgate.config.fairness import FairnessConfig, check_fairness
+from driftgate.config.kpis import KpiConfig, check_kpis, column_kinds
+from driftgate.config.labels import LabelsConfig, check_labels
+from driftgate.config.reference import ReferenceConfig
+from driftgate.config.residual import residual_column
 from driftgate.config.roles import ColumnRoles
 from driftgate.config.rule import Rule
+from driftgate.config.rule_names import COLUMN_METRICS, DATASET_METRICS, ESTIMATED, check_rules
 from driftgate.config.section import Section
 from driftgate.config.sources import Source
-from driftgate.config.types import CallablePath, Cron, Duration, Tag, as_list
+from driftgate.config.types import CallablePath, Cron, Duration, LocalTime, Tag, as_list
 
 MONITOR_ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 SUITE_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}$")
@@ -27,8 +33,6 @@ Task = Literal["regression", "binary", "multiclass"]
 
 REGRESSION_METRICS = ("me", "mae", "rmse", "mape", "r2")
 CLASSIFICATION_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss")
-DATASET_METRICS = ("drift_share", "drifted_columns", "missing_share")
-COLUMN_METRICS = ("drift_score", "missing_share", "new_categories", "new_category_share", "out_of_range_share")
 HIGHER_IS_BETTER = frozenset({"r2", "accuracy", "precision", "recall", "f1", "roc_auc"})
 DRIFT_METHODS = (
     "anderson", "chisquare", "cramer_von_mises", "ed", "es", "hellinger", "jensenshannon", "kl_div",
@@ -36,7 +40,12 @@ DRIFT_METHODS = (
 )  # fmt: skip
 
 
-P_VALUE_METHODS = frozenset({"anderson", "chisquare", "cramer_von_mises", "es", "ks", "mannw", "t_test", "z"})
+P_VALUE_METHODS = frozenset(
+    {
+        "anderson", "chisquare", "chisquare_two_sample", "cramer_von_mises", "cramer_von_mises_ties", "es", "ks",
+        "mannw", "mannw_two_sided", "t_test", "z",
+    }
+)  # fmt: skip
 """Drift methods whose score is a p-value: small means drift. Every other method is a distance: large means drift."""
 
 
@@ -45,15 +54,7 @@ def performance_metrics(task: Task) -> tuple[str, ...]:
     return REGRESSION_METRICS if task == "regression" else CLASSIFICATION_METRICS
 
 
-def _as_local_time(value: Any) -> Any:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day)
-    return value
-
-
 TagList = Annotated[list[Tag], BeforeValidator(as_list)]
-LocalTime = Annotated[datetime, BeforeValidator(_as_local_time)]
-"""A date or date-time; without an offset it is read in the schedule's time zone."""
 
 
 class ScheduleConfig(Section):
@@ -102,23 +103,6 @@ class ModelConfig(Section):
     """`champion`: the registry's champion scores the rows; `source`: the rows bring the prediction column."""
 
 
-class ReferenceConfig(Section):
-    """What a window is compared with."""
-
-    kind: Literal["training", "window"] = "training"
-    """`training`: the rows the champion was trained and tested on; `window`: a fixed time slice of the source."""
-    start: LocalTime | None = None
-    end: LocalTime | None = None
-    max_rows: Annotated[int, Field(ge=100)] = 50_000
-    """A larger reference is thinned to this many rows, evenly over time, the same way every time."""
-
-    @model_validator(mode="after")
-    def _has_window(self) -> Self:
-        if self.kind == "window" and (self.start is None or self.end is None):
-            raise ValueError("kind 'window' needs 'start' and 'end', for example start: 2013-01-01, end: 2013-04-01")
-        return self
-
-
 class GateConfig(Section):
     """The Great Expectations suite that a batch must pass."""
 
@@ -158,6 +142,10 @@ def _check_method(value: str) -> str:
 class MeasuresConfig(Section):
     """Which drift method and limits are used."""
 
+    thresholds: Literal["calibrated", "fixed"] = "calibrated"
+    """`calibrated`: learned from the reference, within the budget; `fixed`: Evidently's own."""
+    budget: BudgetConfig = BudgetConfig()
+    detect: DetectConfig = DetectConfig()
     method_numerical: str = "auto"
     method_categorical: str = "auto"
     drift_share: Annotated[float, Field(gt=0, le=1)] = 0.5
@@ -168,6 +156,8 @@ class MeasuresConfig(Section):
     """With fewer rows every verdict is too_few_rows."""
     minimum_segment_rows: Annotated[int, Field(ge=1)] = 50
     """Performance is split by ``columns.segments`` where a value has this many rows with label and prediction."""
+    multivariate: Literal["none", "pca", "domain_classifier"] = "pca"
+    """A check of all features together, which sees changes that leave every single column alone."""
     columns: Mapping[str, ColumnMeasure] = Field(default_factory=dict)
 
     @field_validator("method_numerical", "method_categorical")
@@ -179,8 +169,8 @@ class MeasuresConfig(Section):
 class DecisionConfig(Section):
     """When a window is an alert and when it is worth a retraining."""
 
-    rules: list[Rule] = Field(default_factory=lambda: [Rule(metric="drift_share", above=0.5)])
-    """A window is breached when any rule is broken."""
+    rules: list[Rule] | None = None
+    """A window is breached when any rule is broken; None: see :attr:`MonitorConfig.rules`."""
     consecutive: Annotated[int, Field(ge=1)] = 3
     """Breached windows in a row before a retraining; an earlier breach is an alert."""
     cooldown: Duration = timedelta(days=7)
@@ -245,6 +235,9 @@ class MonitorConfig(Section):
     decision: DecisionConfig = DecisionConfig()
     retrain: RetrainConfig = RetrainConfig()
     kpis: list[KpiConfig] = Field(default_factory=list)
+    fairness: FairnessConfig = FairnessConfig()
+    labels: LabelsConfig | None = None
+    """Where labels come from that arrive later than the predictions; None: the source has them, or there are none."""
     sinks: SinksConfig = SinksConfig()
     notifications: NotificationsConfig = NotificationsConfig()
 
@@ -265,7 +258,10 @@ class MonitorConfig(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.labels is not None:
+            check_labels(self.labels, self.columns)
         self._check_rules()
+        check_fairness(self.fairness, self.columns, self.task)
         self._check_retrain_metric()
         stray = [name for name in self.measures.columns if name not in self.columns.all]
         if stray:
@@ -282,23 +278,39 @@ class MonitorConfig(Section):
         return self
 
     def _check_rules(self) -> None:
-        kpis = {kpi.name: kpi for kpi in self.kpis}
-        known = (*DATASET_METRICS, *COLUMN_METRICS, *performance_metrics(self.task), *kpis)
-        for index, rule in enumerate(self.decision.rules):
-            if rule.metric in kpis:
-                check_rule(index, rule, kpis[rule.metric])
-            if rule.metric not in known:
-                names = ", ".join(dict.fromkeys(known))
-                raise ValueError(f"decision.rules[{index}].metric {rule.metric!r} is unknown for task {self.task}; use one of {names}")
-            if rule.metric in ("drift_score", "new_categories", "new_category_share", "out_of_range_share") and not rule.column:
-                raise ValueError(f"decision.rules[{index}] needs 'column' because {rule.metric} is measured per column")
-            if rule.column and rule.column not in self.columns.all:
-                raise ValueError(f"decision.rules[{index}].column {rule.column!r} has no role under columns")
+        check_rules(self.decision.rules or (), self.columns, self.kpis, self.fairness, performance_metrics(self.task), self.task)
 
     def _check_retrain_metric(self) -> None:
         allowed = performance_metrics(self.task)
         if self.retrain.metric is not None and self.retrain.metric not in allowed:
             raise ValueError(f"retrain.metric {self.retrain.metric!r} is unknown for task {self.task}; use one of {', '.join(allowed)}")
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The rules of the decision.
+
+        By default what pages is the model's performance, as far as labels tell, else as it is estimated, in single windows and slowly
+        changing over several; with fixed thresholds, half of the columns drifting.
+        """
+        if self.decision.rules is not None:
+            return self.decision.rules
+        if self.measures.thresholds == "fixed":
+            return [Rule(metric="drift_share", above=0.5)]
+        primary = self.primary_metric
+        return [
+            Rule(metric=primary, calibrated=True),
+            Rule(metric="slow_drift", column=residual_column(self.columns), calibrated=True),
+            Rule(metric=ESTIMATED + primary, calibrated=True),
+        ]
+
+    @property
+    def primary_metric(self) -> str:
+        """The metric that models are judged by where nothing else is said: mae, log_loss with probabilities, else f1."""
+        if self.retrain.metric is not None:
+            return self.retrain.metric
+        if self.task == "regression":
+            return "mae"
+        return "log_loss" if self.task == "binary" and self.columns.prediction_proba is not None else "f1"
 
     @property
     def model_name(self) -> str:

@@ -46,7 +46,7 @@ def decide(config: MonitorConfig, measures: Measures, past: Sequence[PastWindow]
     Decision
         ``reasons`` speak for the action; ``reasons_against`` speak against doing (more than) that.
     """
-    outcomes = evaluate(config.decision.rules, measures)
+    outcomes = evaluate(config.rules, measures)
     broken = [outcome.sentence for outcome in outcomes if outcome.is_broken]
     held = [outcome.sentence for outcome in outcomes if not outcome.is_broken]
 
@@ -67,9 +67,10 @@ def decide(config: MonitorConfig, measures: Measures, past: Sequence[PastWindow]
 
 
 def _nothing_broken(outcomes: Sequence[RuleOutcome]) -> str:
-    judged = sum(outcome.is_judged for outcome in outcomes)
     if not outcomes:
         return "the policy has no rules"
+    outcomes = [outcome for outcome in outcomes if outcome.is_asked]
+    judged = sum(outcome.is_judged for outcome in outcomes)
     if judged == len(outcomes):
         return f"none of the {judged} rules is broken" if judged > 1 else "the only rule is not broken"
     return f"no rule is broken; {judged} of {len(outcomes)} rules could be judged"

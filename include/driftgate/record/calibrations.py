@@ -37,6 +37,17 @@ class CalibrationStore:
             found = connection.execute(query).scalar_one_or_none()
         return None if found is None else dict(found)
 
+    def former(self, monitor: str, model_version: str) -> dict[str, Any] | None:
+        """Return what was written for the latest version before a numbered one; None where there is none."""
+        if not model_version.isdigit():
+            return None
+        table = tables.calibration
+        query = select(table.c.model_version, table.c.content).where(table.c.monitor == monitor)
+        with transaction(self.engine) as connection:
+            found = {int(version): content for version, content in connection.execute(query) if version.isdigit()}
+        earlier = [version for version in found if version < int(model_version)]
+        return dict(found[max(earlier)]) if earlier else None
+
     def history(
         self, monitor: str, model_version: str, before: datetime, addresses: Collection[Address], limit: int
     ) -> dict[Address, list[tuple[float, int]]]:

@@ -8,19 +8,21 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.responses import JSONResponse
 
-from driftgate.record import overview, overview_lists, overview_series
-from driftgate.record.tables import METRIC_FAMILIES
+from driftgate.record import overview, overview_lists, overview_numbers, overview_series
+from driftgate.records import Family
 from driftgate.settings import Settings
 from driftgate_airflow.ui import access, charts, fleet, requests, schedule
 from driftgate_airflow.ui.access import CurrentUser
 from driftgate_airflow.ui.incidents import add_incidents
 from driftgate_airflow.ui.known import main_metric
 from driftgate_airflow.ui.monitor_page import details
+from driftgate_airflow.ui.numbers import add_numbers, limits
 from driftgate_airflow.ui.reader import Reader, answer
 from driftgate_airflow.ui.requests import From, Last, To
 from driftgate_airflow.ui.shapes import Shapes, moment
 
 _MOST_COLUMNS = 12
+_FAMILIES = (*(family.value for family in Family), overview_series.ROWS_FAMILY)
 
 Columns = Annotated[list[str] | None, Query(alias="column", max_length=_MOST_COLUMNS)]
 Text = Annotated[str, Query(max_length=500)]
@@ -34,7 +36,8 @@ def create_router(settings: Settings) -> APIRouter:
     router, reader = APIRouter(prefix="/api", dependencies=[Depends(requests.refuse_nul)]), Reader(settings)
     _add_fleet(router, reader)
     _add_charts(router, reader)
-    add_incidents(router, reader)  # before the lists, whose path would match too
+    add_numbers(router, reader)
+    add_incidents(router, reader)  # like the numbers, before the lists, whose path would match too
     _add_lists(router, reader)
     return router
 
@@ -55,10 +58,11 @@ def _add_fleet(router: APIRouter, reader: Reader) -> None:
         with reader.reading() as connection:
             state = overview.fleet(connection, {config.id: main_metric(config)})
             contents = overview.contents(connection, config.id)
+            calibrations = overview_numbers.calibrations(connection, config.id)
         dag = schedule.dag_states([dag_id]).get(dag_id)
         entry = fleet.entry(config, reader.settings, state, dag, datetime.now(UTC))
         may = {"acknowledge": dag_id in access.changeable(user, {dag_id})}
-        return answer({**entry, **details(config, *contents), "may": may})
+        return answer({**entry, **details(config, *contents), "limits": limits(config, calibrations), "may": may})
 
 
 def _add_charts(router: APIRouter, reader: Reader) -> None:
@@ -76,10 +80,8 @@ def _add_charts(router: APIRouter, reader: Reader) -> None:
         points: Annotated[int, Query(ge=100, le=5000)] = 1500,
     ) -> JSONResponse:
         config = reader.config(dag_id)
-        if family not in (*METRIC_FAMILIES, overview_series.ROWS_FAMILY):
-            raise HTTPException(
-                422, f"family: {family!r} is unknown; use one of {', '.join((*METRIC_FAMILIES, overview_series.ROWS_FAMILY))}"
-            )
+        if family not in _FAMILIES:
+            raise HTTPException(422, f"family: {family!r} is unknown; use one of {', '.join(_FAMILIES)}")
         columns = list(dict.fromkeys(column or [""])) if family != overview_series.ROWS_FAMILY else [""]
         query = overview_series.SeriesQuery(family, metric, columns, segment, model_version or None, points)
         span = requests.span(config, start, to, last)
@@ -90,7 +92,7 @@ def _add_charts(router: APIRouter, reader: Reader) -> None:
     @router.get("/monitors/{dag_id}/heatmap", dependencies=[access.dag_runs()])
     def get_heatmap(
         dag_id: str,
-        metric: Literal["drift_score", "missing_share"] = "drift_score",
+        metric: Literal["drift_score", "slow_drift", "missing_share"] = "drift_score",
         start: From = None,
         to: To = None,
         last: Last = None,

@@ -12,8 +12,10 @@ from driftgate.record.rows import Row
 from driftgate.records import Window
 from driftgate_airflow.ui.shapes import Json, moment, row_window, window
 
-FIELDS = ("start", "value", "threshold", "verdict", "model_version", "reference", "end")
+FIELDS = ("start", "value", "threshold", "verdict", "model_version", "reference", "end", "low", "high")
+"""``low`` and ``high``: 95 % range of the value, null where none is known."""
 VERDICT_CODES = {"ok": 0, "alarm": 1, "too_few_rows": 2}
+_COLUMN_NAMES = ("family", "metric", "direction", "method", "alarms", "too_few", "windows", "worst")
 _MATRICES = ("value", "threshold", "ratio", "verdict", "at")
 
 
@@ -44,6 +46,8 @@ def _one_series(column: str, rows: Sequence[Row]) -> Json:
                 moment(row["window_start"]),
                 *(row[name] for name in ("value", "threshold", "verdict", "model_version", "reference_value")),
                 moment(row["window_end"]),
+                row["low"],
+                row["high"],
             ]
             for row in rows
         ],
@@ -85,7 +89,7 @@ def heatmap(config: MonitorConfig, query: HeatmapQuery, windows: Sequence[Row], 
 
 
 def _heatmap_column(row: Row) -> Json:
-    return {"name": row["column"], **{name: row[name] for name in ("family", "direction", "method", "alarms", "windows", "worst")}}
+    return {"name": row["column"], **{name: row[name] for name in _COLUMN_NAMES}}
 
 
 def _cell(row: Row, per_cell: int) -> Json:
@@ -104,4 +108,9 @@ def _group(config: MonitorConfig, rows: Sequence[Row]) -> Json:
     if len(rows) > 1:
         first, last = (row_window(config, row)["label"] for row in (rows[0], rows[-1]))
         shown["label"] = f"{first} to {last}"
-    return {**shown, "count": len(rows), "model_version": rows[-1]["measured_model_version"]}
+    return {
+        **shown,
+        "count": len(rows),
+        "rows": rows[0]["rows"] if len(rows) == 1 else None,
+        "model_version": rows[-1]["measured_model_version"],
+    }

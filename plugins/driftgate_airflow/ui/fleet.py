@@ -162,7 +162,7 @@ def _warnings(body: Mapping[str, Any]) -> Iterator[str]:
     if body["performance"] and body["performance"]["verdict"] == "alarm":
         yield f"{body['performance']['metric']} is beyond its limit"
     if body["drift"] and body["drift"]["verdict"] == "alarm":
-        yield "the share of drifted columns is beyond its limit"
+        yield "the data has drifted"
     if body["freshness"]["state"] == "late":
         late = body["freshness"]["behind_windows"]
         yield f"{late} window{'s' if late != 1 else ''} late"

@@ -11,6 +11,8 @@ from driftgate.config.models import HIGHER_IS_BETTER, MonitorConfig, performance
 from driftgate.config.rule import Rule
 
 _MONITOR_DAG = re.compile(r"monitor__([a-z][a-z0-9_]{0,62})")
+_PLAIN = "{metric} of {column}"
+_NAMES = {"slow_drift": "change of {column} over several windows", "steady_residual": "steady error"}
 _Signature = tuple[tuple[str, int, int], ...]
 
 
@@ -50,7 +52,7 @@ def monitor_id(dag_id: str) -> str | None:
 def main_metric(config: MonitorConfig) -> str:
     """Name the performance metric that stands for a monitor: that of its first rule on performance, else what models are compared by."""
     names = performance_metrics(config.task)
-    ruled = next((rule.metric for rule in config.decision.rules if rule.metric in names), None)
+    ruled = next((rule.metric for rule in config.rules if rule.metric in names), None)
     if ruled or config.retrain.metric:
         return str(ruled or config.retrain.metric)
     if config.task == "regression":
@@ -64,8 +66,10 @@ def is_higher_better(metric: str) -> bool:
 
 
 def sentence(rule: Rule) -> str:
-    """Write a rule of the policy for people, for example ``mae above 1.5 x reference``."""
-    name = f"{rule.metric} of {rule.column}" if rule.column else rule.metric
+    """Write a rule of the policy for people, for example ``mae above 1.5 x reference`` or ``mae beyond its learned limit``."""
+    name = _NAMES.get(rule.metric, _PLAIN).format(metric=rule.metric, column=rule.column) if rule.column else rule.metric
+    if rule.calibrated:
+        return f"{name} beyond its learned limit"
     limits = {
         "above": rule.above,
         "below": rule.below,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from driftgate.config.fairness import fairness_gaps
 from driftgate.config.models import MonitorConfig, performance_metrics
 from driftgate.config.windows import localise
 from driftgate.record.rows import Row
@@ -26,13 +27,14 @@ def details(config: MonitorConfig, versions: Sequence[Row], metrics: Sequence[Ro
         ],
         "windows": window_range(versions),
         "policy": {
-            "rules": [sentence(rule) for rule in config.decision.rules],
+            "rules": [sentence(rule) for rule in config.rules],
             "consecutive": config.decision.consecutive,
             "cooldown_seconds": round(config.decision.cooldown.total_seconds()),
             "minimum_rows": config.decision.minimum_rows,
         },
         "main_metric": main_metric(config),
         "performance_metrics": list(performance_metrics(config.task)),
+        "fairness": {"columns": list(config.fairness.columns), "gaps": list(fairness_gaps(config.task))},
     }
 
 

@@ -14,6 +14,7 @@ from driftgate.records import (
     Direction,
     Family,
     Metric,
+    MetricVerdict,
     RetrainVerdict,
 )
 from driftgate.settings import Settings
@@ -40,12 +41,12 @@ def test_a_series_holds_every_window_with_its_threshold(get: Get, store: Any) ->
     save_window(store, 0, metrics=(drift(NASTY, 0.05), drift("hour", 0.3)))
     save_window(store, 1, metrics=(drift(NASTY, 0.2),))
     found = get(f"{OWN}/series", family="data_drift", metric="drift_score", column=[NASTY, "gone"])
-    assert found["fields"] == ["start", "value", "threshold", "verdict", "model_version", "reference", "end"]
+    assert found["fields"] == ["start", "value", "threshold", "verdict", "model_version", "reference", "end", "low", "high"]
     first, gone = found["series"]
     assert first["column"] == NASTY
     assert first["points"] == [
-        ["2024-01-01T00:00:00Z", 0.05, 0.1, "ok", "1", None, "2024-01-02T00:00:00Z"],
-        ["2024-01-02T00:00:00Z", 0.2, 0.1, "alarm", "1", None, "2024-01-03T00:00:00Z"],
+        ["2024-01-01T00:00:00Z", 0.05, 0.1, "ok", "1", None, "2024-01-02T00:00:00Z", None, None],
+        ["2024-01-02T00:00:00Z", 0.2, 0.1, "alarm", "1", None, "2024-01-03T00:00:00Z", None, None],
     ]
     assert (first["direction"], first["method"], first["sampling"]["sampled"]) == ("above", "wasserstein", False)
     assert gone["points"] == []
@@ -114,6 +115,44 @@ def test_the_heat_map_ranks_columns_by_their_alarms(get: Get, store: Any) -> Non
     assert [item["name"] for item in get(f"{OWN}/heatmap", limit=1)["columns"]] == [NASTY]
     assert [item["name"] for item in get(f"{OWN}/heatmap", search="CAL")["columns"]] == ["calm"]
     assert get(f"{OWN}/heatmap", search="%")["columns"] == []
+    assert get(f"{OWN}/heatmap", metric="missing_share")["columns"] == []
+
+
+def test_a_score_of_too_few_rows_makes_no_column_look_bad(get: Get, store: Any) -> None:
+    """A learned limit is known for small windows too; what they exceed it by is not news."""
+    few = Metric(
+        Family.DATA_DRIFT, "drift_score", 0.9, "small", threshold=0.1, direction=Direction.ABOVE, verdict=MetricVerdict.TOO_FEW_ROWS
+    )
+    save_window(store, 0, metrics=(few, drift("calm", 0.05)))
+    save_window(store, 1, metrics=(drift("small", 0.025), drift("calm", 0.05)))
+    found = get(f"{OWN}/heatmap")
+    assert [(item["name"], item["worst"], item["too_few"]) for item in found["columns"]] == [("calm", 0.5, 0), ("small", 0.25, 1)]
+    assert found["verdict"][1] == [2, 0]
+    assert [window["rows"] for window in found["windows"]] == [200, 200]
+
+
+def test_the_heat_map_shows_errors_and_what_all_columns_say_together(get: Get, store: Any) -> None:
+    above = {"threshold": 1.0, "direction": Direction.ABOVE, "verdict": MetricVerdict.OK}
+    save_window(
+        store,
+        0,
+        metrics=(
+            drift("hour", 0.05),
+            Metric(Family.CONCEPT_DRIFT, "drift_score", 0.9, "residual", **above),
+            Metric(Family.DATA_DRIFT, "multivariate_drift", 0.7, **above),
+            Metric(Family.DATA_DRIFT, "slow_drift", 0.3, "hour", method="position", **above),
+            Metric(Family.DATA_DRIFT, "slow_drift", 0.2, method="multivariate_drift", **above),
+            Metric(Family.DATA_QUALITY, "missing_share", 0.2),
+        ),
+    )
+    assert [(item["name"], item["family"], item["metric"]) for item in get(f"{OWN}/heatmap")["columns"]] == [
+        ("residual", "concept_drift", "drift_score"),
+        ("", "data_drift", "multivariate_drift"),
+        ("hour", "data_drift", "drift_score"),
+    ]
+    slow = get(f"{OWN}/heatmap", metric="slow_drift")
+    assert [(item["name"], item["method"]) for item in slow["columns"]] == [("hour", "position"), ("", "multivariate_drift")]
+    assert slow["ratio"] == [[0.3], [0.2]]
     assert get(f"{OWN}/heatmap", metric="missing_share")["columns"] == []
 
 

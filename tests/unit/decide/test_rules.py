@@ -8,7 +8,7 @@ import pytest
 
 from driftgate.config.rule import Rule
 from driftgate.records import Direction, Family, Measures, Metric, MetricVerdict
-from driftgate.rules import RuleOutcome, evaluate, judge, number
+from driftgate.rules import RuleOutcome, evaluate, is_about_performance, judge, number
 from factories import make_window
 
 
@@ -104,3 +104,81 @@ def test_judging_and_evaluating_agree() -> None:
 )
 def test_numbers_are_short_but_whole_ones_are_whole(value: float, text: str) -> None:
     assert number(value) == text
+
+
+# --- learned limits ---------------------------------------------------------------------------------------------------
+
+OK, ALARM = MetricVerdict.OK, MetricVerdict.ALARM
+LEARNED = {"threshold": 1.4, "direction": Direction.ABOVE}
+
+
+def measures_of(*metrics: Metric) -> Measures:
+    return Measures("trips", make_window(), "1", 100, metrics)
+
+
+@pytest.mark.parametrize(
+    ("metric", "is_broken", "sentence"),
+    [
+        (mae(1.5, 1.0, verdict=ALARM, **LEARNED), True, "mae 1.5 is above its learned limit 1.4 (usual: 1)"),
+        (mae(1.3, 1.0, verdict=OK, **LEARNED), False, "mae 1.3 is not above its learned limit 1.4 (usual: 1), margin 0.1"),
+        (mae(1.5, verdict=ALARM, **LEARNED), True, "mae 1.5 is above its learned limit 1.4"),
+        (
+            Metric(Family.CONCEPT_DRIFT, "slow_drift", 5.0, "residual", threshold=4.0, direction=Direction.ABOVE, verdict=ALARM),
+            True,
+            "the model's error over several windows 5 is above its learned limit 4",
+        ),
+        (
+            Metric(Family.DATA_DRIFT, "drift_score", 0.001, "hour", threshold=0.01, direction=Direction.BELOW, verdict=ALARM),
+            True,
+            "drift_score of hour 0.001 is below its learned limit 0.01",
+        ),
+    ],
+)
+def test_a_calibrated_rule_takes_the_limit_that_the_metric_carries(metric: Metric, is_broken: bool, sentence: str) -> None:
+    found = outcome(metric, calibrated=True)
+    assert (found.is_broken, found.is_judged, found.sentence) == (is_broken, True, sentence)
+
+
+def test_a_calibrated_rule_without_a_learned_limit_is_not_judged() -> None:
+    found = outcome(mae(9.0, 1.0), calibrated=True)
+    assert (found.is_broken, found.is_judged) == (False, False)
+    assert found.sentence == "mae has no learned limit (see `driftgate calibrate`), so its rule is not judged"
+    assert judge([Rule(metric="mae", calibrated=True)], mae(9.0, 1.0)) == mae(9.0, 1.0)
+
+
+def test_rules_about_performance_come_first_else_in_the_order_of_the_file() -> None:
+    names = ["drift_share", "slow_drift", "missing_share", "estimated_mae", "mae", "dataset_drift"]
+    rules = [Rule(metric=name, column="residual" if name == "slow_drift" else "", above=1) for name in names]
+    found = evaluate(rules, measures_of())
+    assert [item.rule.metric for item in found] == ["slow_drift", "estimated_mae", "mae", "drift_share", "missing_share", "dataset_drift"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (Rule(metric="f1", below=0.5), True),
+        (Rule(metric="estimated_log_loss", above=1), True),
+        (Rule(metric="steady_residual", column="residual_", above=1), True),
+        (Rule(metric="drift_score", column="residual", above=1), True),
+        (Rule(metric="drift_score", column="distance", above=1), False),
+        (Rule(metric="rows", below=1), False),
+    ],
+)
+def test_scores_and_errors_are_about_performance(rule: Rule, expected: bool) -> None:
+    assert is_about_performance(rule) is expected
+
+
+ESTIMATE = Metric(Family.PERFORMANCE_ESTIMATED, "estimated_mae", 9.0, verdict=ALARM, **LEARNED)
+
+
+@pytest.mark.parametrize("realised", [mae(1.0, verdict=OK, **LEARNED), mae(2.0, verdict=ALARM, **LEARNED)])
+def test_an_estimate_is_not_asked_while_labels_tell(realised: Metric) -> None:
+    [found] = evaluate([Rule(metric="estimated_mae", calibrated=True)], measures_of(ESTIMATE, realised))
+    assert (found.is_broken, found.is_judged, found.is_asked) == (False, False, False)
+    assert "labels tell how well the model does" in found.sentence
+
+
+@pytest.mark.parametrize("realised", [None, mae(None), mae(2.0, verdict=MetricVerdict.TOO_FEW_ROWS), mae(2.0)])
+def test_an_estimate_stands_in_for_labels_that_do_not_tell(realised: Metric | None) -> None:
+    [found] = evaluate([Rule(metric="estimated_mae", calibrated=True)], measures_of(*filter(None, (realised, ESTIMATE))))
+    assert (found.is_broken, found.is_judged) == (True, True)

@@ -66,8 +66,32 @@ def test_a_challenger_has_model_reference_performance_tags_and_alias(here, tmp_p
     reference = pd.read_parquet(fetch_reference(config, here, made.version))
     assert len(reference) == 600
     assert reference["ts"].is_monotonic_increasing
+    held_out = reference["ts"] >= make_window(4).start
     scored = score(config, reference, registry.load("trips", made.version))
-    np.testing.assert_allclose(scored["prediction"], reference["prediction"])
+    np.testing.assert_allclose(scored["prediction"][held_out], reference["prediction"][held_out])
+    assert not np.allclose(scored["prediction"][~held_out], reference["prediction"][~held_out]), "training rows are predicted out of fold"
+
+
+def test_the_reference_is_as_hard_as_rows_that_the_model_has_not_seen(here, tmp_path: Path) -> None:
+    config = make_config(retrain={**RETRAIN, "params": {"max_iter": 300, "min_samples_leaf": 2}})
+    made = register(config, here, tmp_path / "data")
+    reference = pd.read_parquet(fetch_reference(config, here, made.version))
+    scored = score(config, reference, Registry(here.mlflow_uri).load("trips", made.version))
+    held_out = reference["ts"] >= make_window(4).start
+    error, in_sample = ((frame["prediction"] - frame["duration"]).abs() for frame in (reference, scored))
+    assert in_sample[~held_out].mean() < 0.5 * in_sample[held_out].mean(), "the model knows its training rows by heart"
+    assert error[~held_out].mean() == pytest.approx(error[held_out].mean(), rel=0.3)
+
+
+def test_all_scored_rows_are_kept_beside_the_training_set(here, tmp_path: Path) -> None:
+    config = make_config(retrain=RETRAIN, reference={"max_rows": 100})
+    training_set = make_set(config, tmp_path / "data")
+    made = register_challenger(config, here, training_set, make_window(4))
+    scored, reference = pd.read_parquet(registration.scored_path(training_set)), pd.read_parquet(fetch_reference(config, here, made.version))
+    assert (len(scored), len(reference)) == (600, 100)
+    kept = reference.merge(scored, on="trip_id", suffixes=("", "_all"))
+    assert len(kept) == 100
+    np.testing.assert_array_equal(kept["prediction"], kept["prediction_all"])
 
 
 def test_the_performance_is_that_of_the_held_out_rows_only(here, tmp_path: Path) -> None:
@@ -226,8 +250,9 @@ def test_everything_works_over_http_and_leaves_mlflows_addresses_alone(settings,
     promote(registry, config, made.version)
     assert registry.require_champion(config) == made.version
     reference = pd.read_parquet(fetch_reference(config, here, made.version))
-    scored = score(config, reference, registry.load("trips", made.version))
-    np.testing.assert_allclose(scored["prediction"], reference["prediction"])
+    held_out = reference[reference["ts"] >= make_window(4).start]
+    scored = score(config, held_out, registry.load("trips", made.version))
+    np.testing.assert_allclose(scored["prediction"], held_out["prediction"])
     assert math.isfinite(reference_performance(config, here, made.version)["mae"])
     with pytest.raises(ModelNotFoundError, match=r"no version 7"):
         registry.load("trips", "7")

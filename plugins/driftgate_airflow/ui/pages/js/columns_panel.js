@@ -1,40 +1,50 @@
 // Which column is behind it: a heat map of columns by windows, the ranked columns, and the series of the chosen one.
 
+import { columnCharts } from "./column_charts.js";
+import { columnLabel } from "./column_names.js";
 import { el, put } from "./dom.js";
-import { integer, plural, share, times } from "./format.js";
+import { integer, plural, times } from "./format.js";
 import { heatChart, legend } from "./heat_chart.js";
 import { troubleBetween, windowName } from "./history.js";
 import { chartBox, panel } from "./panels.js";
-import { seriesBox } from "./trend_panels.js";
 
 const STEPS = [25, 60, 200];
-const FAMILIES = { target: "target_drift", prediction: "prediction_drift", prediction_proba: "prediction_drift" };
 const MEASURES = [
-  ["drift_score", "Drift"],
-  ["missing_share", "Missing"],
+  ["drift_score", "Drift", "each window alone"],
+  ["slow_drift", "Slow drift", "up to 14 windows together: changes too small to show in one"],
+  ["missing_share", "Missing", "missing values"],
 ];
+/** What the heat map can show. */
+export const MEASURE_NAMES = MEASURES.map(([value]) => value);
 
-function familyOf(page, map, name) {
-  const ranked = map?.columns.find((column) => column.name === name && column.family !== "data_quality");
-  const role = page.monitor.columns?.find((column) => column.name === name)?.role;
-  return ranked?.family ?? FAMILIES[role] ?? "data_drift";
+function meter(column, worst) {
+  if (column.too_few === column.windows) return el("span", { class: "meter-words dim" }, "too few rows");
+  const fill = el("i", { class: column.worst > 1 ? "over" : "" });
+  fill.style.width = `${Math.max(3, (Math.min(column.worst ?? 0, 10) / worst) * 100)}%`;
+  return el("span", { class: "meter", "aria-hidden": "true" }, fill);
 }
 
 function ranking(columns, chosen, choose) {
   const worst = Math.max(...columns.map((column) => Math.min(column.worst ?? 0, 10)), 1);
   return columns.map((column) => {
-    const fill = el("i", { class: column.worst > 1 ? "over" : "" });
-    fill.style.width = `${Math.max(3, (Math.min(column.worst ?? 0, 10) / worst) * 100)}%`;
     const often = `${plural(column.alarms, "alarm")} in ${plural(column.windows, "window")}`;
-    const words = `${column.name}: ${often}, at worst ${times(column.worst)} the threshold`;
+    const few = column.too_few ? `, ${integer(column.too_few)} of them with too few rows to judge` : "";
+    const far = column.worst === null ? "" : `, at worst ${times(column.worst)} the threshold`;
+    const attributes = {
+      type: "button",
+      title: `${columnLabel(column)}: ${often}${few}${far}`,
+      "data-column": column.name,
+      "aria-pressed": String(column.name === chosen),
+      onclick: () => choose(column.name),
+    };
     return el(
       "li",
       {},
       el(
         "button",
-        { type: "button", title: words, "aria-pressed": String(column.name === chosen), onclick: () => choose(column.name) },
-        el("span", { class: "column-name" }, column.name),
-        el("span", { class: "meter", "aria-hidden": "true" }, fill),
+        attributes,
+        el("span", { class: "column-name" }, columnLabel(column)),
+        meter(column, worst),
         el("span", { class: "times" }, times(column.worst) || "–"),
         el("span", { class: column.alarms ? "alarms some" : "alarms" }, integer(column.alarms)),
       ),
@@ -56,9 +66,8 @@ export function columnsPanel(page) {
   const key = el("ul", { class: "legend small dim" });
   const list = el("ol", { class: "ranking" });
   const title = el("h3", { class: "chosen" });
-  const drift = seriesBox(page, 200);
-  const missing = seriesBox(page, 130);
-  const measures = MEASURES.map(([value, name]) => el("button", { type: "button", value, onclick: () => page.chooseMeasure(value) }, name));
+  const charts = columnCharts(page);
+  const measures = MEASURES.map(([value, name, title]) => el("button", { type: "button", value, title, onclick: () => page.chooseMeasure(value) }, name));
   const box = el("input", {
     type: "search",
     placeholder: "Search columns",
@@ -93,7 +102,7 @@ export function columnsPanel(page) {
           ),
           list,
         ),
-        el("div", { class: "chosen-column" }, title, el("h4", {}, "Drift score"), drift.node, el("h4", {}, "Missing share"), missing.node),
+        el("div", { class: "chosen-column" }, title, charts.node),
       ),
     ),
   );
@@ -114,7 +123,8 @@ export function columnsPanel(page) {
   function drawCounts() {
     const { totals, rule } = map;
     for (const button of measures) button.setAttribute("aria-pressed", String(button.value === view.measure));
-    put(counted, `${integer(totals.shown)} of ${plural(totals.columns, "column")}, most alarms first · ${rule}`);
+    const about = MEASURES.find(([value]) => value === view.measure)[2];
+    put(counted, `${about} · ${integer(totals.shown)} of ${plural(totals.columns, "column")}, most alarms first · ${rule}`);
     const next = STEPS[STEPS.indexOf(limit) + 1];
     more.hidden = !next || totals.shown < limit;
     put(more, `Show up to ${next}`);
@@ -123,7 +133,7 @@ export function columnsPanel(page) {
 
   function drawHeat() {
     if (!map.columns.length) return heat.nothing(search ? `No column's name contains “${search}”.` : "No scores in this range.");
-    return heat.show({ map, current: view.window, column: view.column, name: windowName(page.monitor) });
+    return heat.show({ map, current: view.window, column: view.column, name: windowName(page.monitor), monitor: page.monitor });
   }
 
   async function draw() {
@@ -133,33 +143,15 @@ export function columnsPanel(page) {
     put(list, ranking(map.columns, view.column, page.chooseColumn));
     list.scrollTop = scrollTop;
     await drawHeat();
-    drift.draw();
-    missing.draw();
+    charts.draw();
   }
 
   async function loadColumn() {
-    const column = view.column ?? map?.columns[0]?.name;
-    for (const button of list.querySelectorAll("button"))
-      button.setAttribute("aria-pressed", String(button.firstChild.textContent === column));
-    put(title, column ?? "");
-    if (!column) return;
-    await Promise.all([
-      drift.load({
-        family: familyOf(page, map, column),
-        metric: "drift_score",
-        column,
-        name: `drift score of ${column}`,
-        nothing: "No drift score of this column in this range: it is not judged, or no window was measured.",
-      }),
-      missing.load({
-        family: "data_quality",
-        metric: "missing_share",
-        column,
-        name: `missing share of ${column}`,
-        format: share,
-        nothing: "No missing share of this column in this range.",
-      }),
-    ]);
+    const name = view.column ?? map?.columns[0]?.name ?? null;
+    for (const button of list.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.column === name));
+    const ranked = map?.columns.find((column) => column.name === name && column.family !== "data_quality");
+    put(title, name === null ? "" : columnLabel(ranked ?? { name }));
+    if (name !== null) await charts.load(name, ranked?.family);
   }
 
   async function load() {

@@ -3,9 +3,12 @@
 import { axisStyle, hatching, mount, tip } from "./charts.js";
 import { el } from "./dom.js";
 import { date, number, plural, times } from "./format.js";
+import { columnLabel } from "./column_names.js";
+import { neededRows, tooFewRows } from "./limits.js";
 import { batch } from "./states.js";
 
 const ROW = 19; // pixels
+const TOO_FEW = 2; // the API's code of the verdict
 const FEW_ROWS = -1;
 /** Classes of "times the threshold": the darker or brighter, the further beyond it. */
 const CLASSES = {
@@ -23,8 +26,12 @@ function pieces(colours) {
 }
 
 function cells({ ratio, verdict }) {
+  const shade = (value, judged) => (judged === TOO_FEW ? FEW_ROWS : value === null ? null : Math.max(value, 0));
   return ratio.flatMap((row, y) =>
-    row.flatMap((value, x) => (value === null ? [] : [[x, y, verdict[y][x] === 2 ? FEW_ROWS : Math.max(value, 0)]])),
+    row.flatMap((value, x) => {
+      const shown = shade(value, verdict[y][x]);
+      return shown === null ? [] : [[x, y, shown]];
+    }),
   );
 }
 
@@ -36,8 +43,9 @@ function band(params, api) {
 }
 
 // Windows whose batch was stopped or missing have no scores: one hatched band over all columns.
-function bands({ windows, columns, value }, colours) {
-  const data = windows.flatMap((window, x) => (window.trouble && value.every((row) => row[x] === null) ? [[x, columns.length]] : []));
+function bands({ windows, columns, value, verdict }, colours) {
+  const isEmpty = (x) => value.every((row, y) => row[x] === null && verdict[y][x] === null);
+  const data = windows.flatMap((window, x) => (window.trouble && isEmpty(x) ? [[x, columns.length]] : []));
   return { type: "custom", renderItem: band, data, itemStyle: { color: hatching(colours) }, z: 2 };
 }
 
@@ -46,27 +54,29 @@ function describe({ totals, columns, windows }) {
   if (!first || !windows.length) return "Heat map: no scores in this range";
   return (
     `Heat map of ${plural(columns.length, "column")} of ${totals.columns} by ${plural(windows.length, "window")}, ` +
-    `from ${windows[0].label} to ${windows.at(-1).label}. Furthest beyond its threshold: ${first.name}, ` +
+    `from ${windows[0].label} to ${windows.at(-1).label}. Furthest beyond its threshold: ${columnLabel(first)}, ` +
     `${plural(first.alarms, "alarm")}, at worst ${times(first.worst)} the threshold. The list of columns below says the same.`
   );
 }
 
-function tooltip(map, zone) {
+function tooltip(map, zone, monitor) {
   return ({ seriesType, value: [x, y] }) => {
     const window = map.windows[x];
     if (seriesType === "custom") return tip(window.label, [["window", batch(window.trouble).word]]);
     const worst = map.at?.[y]?.[x];
     const shown = worst && window.count > 1 ? `${date(worst, zone)} (worst of ${window.count})` : window.label;
-    return tip(map.columns[y].name, [
+    const column = map.columns[y];
+    const needed = () => neededRows(monitor, window.model_version, { ...column, column: column.name });
+    return tip(columnLabel(column), [
       ["window", shown],
       ["score", number(map.value[y][x])],
       ["threshold", number(map.threshold[y][x])],
-      map.verdict[y][x] === 2 ? ["verdict", "too few rows to judge"] : ["times threshold", times(map.ratio[y][x])],
+      map.verdict[y][x] === TOO_FEW ? ["not judged", tooFewRows(window.rows, needed())] : ["times threshold", times(map.ratio[y][x])],
     ]);
   };
 }
 
-function options({ map, current, column, name: called }, colours) {
+function options({ map, current, column, name: called, monitor }, colours) {
   const style = axisStyle(colours);
   const marked = map.windows.findIndex((window) => current && window.start <= current && current < window.end);
   const few = map.windows.length <= 60;
@@ -87,7 +97,7 @@ function options({ map, current, column, name: called }, colours) {
         type: "category",
         inverse: true,
         triggerEvent: true,
-        data: map.columns.map(({ name }) => name),
+        data: map.columns.map(columnLabel),
         ...style,
         axisTick: { show: false },
         axisLabel: {
@@ -96,10 +106,10 @@ function options({ map, current, column, name: called }, colours) {
           overflow: "truncate",
           interval: 0,
           hideOverlap: false,
-          color: (name) => (name === column ? colours.focus : colours["text-2"]),
+          color: (label, place) => (map.columns[place]?.name === column ? colours.focus : colours["text-2"]),
         },
       },
-      tooltip: { trigger: "item", formatter: tooltip(map, map.timezone) },
+      tooltip: { trigger: "item", formatter: tooltip(map, map.timezone, monitor) },
       visualMap: { type: "piecewise", show: false, dimension: 2, seriesIndex: 0, pieces: pieces(colours) },
       series: [
         {
@@ -130,14 +140,16 @@ export function legend() {
   };
   return [
     ...NAMES.map((name, i) => swatch(shades()[i], name)),
+    el("li", {}, el("i", { class: "few", "aria-hidden": "true" }), "too few rows to judge"),
     el("li", {}, el("i", { class: "hatched", "aria-hidden": "true" }), "stopped by the gate, or no data"),
   ];
 }
 
 // Before a model is watched there are batches, but no scores: the map begins with the first window that has something to show.
 function trimmed(map) {
-  const { windows, value } = map;
-  const begin = windows.findIndex((window, x) => value.some((row) => row[x] !== null) || window.trouble === "quarantined");
+  const { windows, verdict, value } = map;
+  const isKnown = (x) => value.some((row, y) => row[x] !== null || verdict[y][x] !== null);
+  const begin = windows.findIndex((window, x) => isKnown(x) || window.trouble === "quarantined");
   if (begin <= 0) return map;
   const cut = (rows) => rows?.map((row) => row.slice(begin));
   return {
@@ -151,12 +163,12 @@ function trimmed(map) {
   };
 }
 
-/** Keep the heat map in `node`; returns the function that draws `{map, current, column, name}`. */
+/** Keep the heat map in `node`; returns the function that draws `{map, current, column, name, monitor}`. */
 export async function heatChart(node, { onwindow, oncolumn }) {
   let map = null;
   const drawIt = await mount(node, (chart) => {
     chart.on("click", ({ componentType, value, targetType }) => {
-      if (componentType === "yAxis" || targetType === "axisLabel") return oncolumn(value);
+      if (componentType === "yAxis" || targetType === "axisLabel") return oncolumn(map.columns.find((item) => columnLabel(item) === value).name);
       const [x, y] = value;
       const worst = map.at?.[y]?.[x] ?? map.windows[x].start;
       return onwindow(worst, componentType === "series" ? map.columns[y]?.name : null);

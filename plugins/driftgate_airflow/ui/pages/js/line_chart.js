@@ -1,14 +1,20 @@
-// A series of windows as a line: value, threshold, reference, alarms, and what happened to the model.
+// A series of windows as a line: value with its range, threshold, reference, alarms, and what happened to the model.
+// Where it is the performance of a model, what was estimated without labels is drawn beside it.
 
+import { band } from "./bands.js";
 import { axisStyle, dragRange, mount, tip } from "./charts.js";
-import { timeAxis } from "./time_axis.js";
+import { estimateSeries, estimateTip } from "./estimate_line.js";
 import { date, number, plural, wall } from "./format.js";
+import { FIELDS, gaps, hasRange, hollow, rangeText } from "./points.js";
+import { timeAxis } from "./time_axis.js";
 
 const DAY = 86400_000;
-const FIELDS = { start: 0, value: 1, threshold: 2, verdict: 3, version: 4, reference: 5 };
 const MANY = 10; // more marks than these are drawn faintly, so that the line stays readable
-const GAPS = ["quarantine", "no_data", "failed"];
 const MARKS = { promoted: "solid", retraining: "dashed", quarantine: "dotted", failed: "dotted" };
+
+const byStart = (a, b) => (a[FIELDS.start] < b[FIELDS.start] ? -1 : 1);
+/** Points of every window that is drawn: the realised value, else the estimate. */
+const drawn = ({ points, onlyEstimated = [] }) => [...points, ...onlyEstimated].sort(byStart);
 
 function versionChanges(points) {
   return points.flatMap((point, i) => {
@@ -63,22 +69,19 @@ function column(points, zone, field) {
   return points.map((point) => [wall(point[FIELDS.start], zone), point[field]]);
 }
 
-// A window without a value breaks the line: nothing is known of it, so nothing is drawn across.
-function broken(points, marks, zone) {
-  const first = points[0][FIELDS.start];
-  const last = points.at(-1)[FIELDS.start];
-  const known = new Set(points.map((point) => point[FIELDS.start]));
-  const gaps = marks.filter(({ kind, start }) => GAPS.includes(kind) && start > first && start < last && !known.has(start));
-  return gaps.map(({ start }) => ({ value: [wall(start, zone), null] }));
+// A window with too few rows is not judged: the wide limit that it would have says nothing.
+function thresholds(points, zone) {
+  const limitOf = (point) => (point[FIELDS.verdict] === "too_few_rows" ? null : point[FIELDS.threshold]);
+  return points.map((point) => [wall(point[FIELDS.start], zone), limitOf(point)]);
 }
 
-function main({ points, zone, marks = [] }, colours, lines) {
-  const values = points.map((point, i) => ({
-    value: [wall(point[FIELDS.start], zone), point[FIELDS.value]],
-    index: i,
-    ...look(point, colours),
-  }));
-  const data = [...values, ...broken(points, marks, zone)].sort((a, b) => a.value[0] - b.value[0]);
+const broken = ({ points, zone, marks, onlyEstimated = [] }) =>
+  gaps(points, marks, zone, onlyEstimated.map((point) => point[FIELDS.start]));
+
+function main(given, colours, lines) {
+  const { points, zone } = given;
+  const values = points.map((point) => ({ value: [wall(point[FIELDS.start], zone), point[FIELDS.value]], ...look(point, colours) }));
+  const data = [...values, ...broken(given).map((at) => ({ value: [at, null] }))].sort((a, b) => a.value[0] - b.value[0]);
   const size = points.length > 150 ? 0 : points.length > 40 ? 4 : 6;
   return {
     name: "value",
@@ -101,49 +104,76 @@ function look(point, colours) {
   const alarm = point[FIELDS.verdict] === "alarm";
   if (alarm) return { alarm, symbol: "triangle", itemStyle: { color: colours["bad-fill"] } };
   return point[FIELDS.verdict] === "too_few_rows"
-    ? { alarm, symbol: "emptyCircle", itemStyle: { color: colours["idle-fill"] } }
+    ? { alarm, ...hollow("circle", colours["idle-fill"], colours) }
     : { alarm };
 }
 
-function tooltip({ points, label, format = number, name }) {
+function ranges(given, colours) {
+  const breaks = broken(given).map((at) => ({ at, low: null, high: null }));
+  const items = given.points.map((point) => ({
+    at: wall(point[FIELDS.start], given.zone),
+    low: point[FIELDS.low] ?? null,
+    high: point[FIELDS.high] ?? null,
+  }));
+  const all = [...items, ...breaks].sort((a, b) => a.at - b.at);
+  return band(all, { name: "realised", colour: colours.series, opacity: 0.2 });
+}
+
+function tooltip(given) {
+  const { points, label, format = number, name, zone, why } = given;
+  const places = new Map(drawn(given).map((point) => [wall(point[FIELDS.start], zone), point[FIELDS.start]]));
+  const realised = new Map(points.map((point) => [point[FIELDS.start], point]));
   return (found) => {
-    const item = (Array.isArray(found) ? found : [found]).find(({ seriesName }) => seriesName === "value");
-    const point = points[item?.data.index];
-    if (!point) return "";
-    const [start, value, threshold, verdict, version, reference] = point;
+    const start = places.get((Array.isArray(found) ? found : [found])[0]?.axisValue);
+    if (start === undefined) return "";
+    const [, value, threshold, verdict, version, reference] = realised.get(start) ?? [];
+    const known = realised.get(start);
     return tip(label(start), [
-      [name, format(value)],
-      threshold === null ? null : ["threshold", format(threshold)],
-      reference === null ? null : ["reference", format(reference)],
-      verdict === "alarm" ? ["verdict", "alarm"] : verdict === "too_few_rows" ? ["verdict", "too few rows"] : null,
+      known ? [name, format(value)] : null,
+      known && hasRange(known) ? ["95 % range", rangeText(known, format)] : null,
+      ...estimateTip(given, start, known),
+      isNumber(threshold) ? ["threshold", format(threshold)] : null,
+      isNumber(reference) ? ["reference", format(reference)] : null,
+      verdict === "alarm" ? ["verdict", "alarm"] : null,
+      verdict === "too_few_rows" ? ["not judged", why?.(start, version) ?? "too few rows"] : null,
       version ? ["model", `version ${version}`] : null,
     ]);
   };
 }
 
+const isNumber = (value) => value !== null && value !== undefined;
+
 /** What the chart shows, in words, for those who do not see it. */
-function describe({ points, name, zone, format }) {
-  const values = points.map((point) => point[FIELDS.value]).filter((value) => value !== null);
+function describe(given) {
+  const { points, name, zone, format = number, onlyEstimated = [] } = given;
+  const shown = drawn(given);
+  const values = shown.map((point) => point[FIELDS.value]).filter((value) => value !== null);
   if (!values.length) return `${name}: no values in this range`;
   const alarms = points.filter((point) => point[FIELDS.verdict] === "alarm").length;
   const [low, high] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+  const estimated = onlyEstimated.length ? `${plural(onlyEstimated.length, "window")} only estimated, ` : "";
   return (
-    `${name}, ${plural(points.length, "window")} from ${date(points[0][0], zone)} to ${date(points.at(-1)[0], zone)}: ` +
-    `between ${format(low)} and ${format(high)}, last ${format(values.at(-1))}, ${plural(alarms, "alarm")}`
+    `${name}, ${plural(shown.length, "window")} from ${date(shown[0][0], zone)} to ${date(shown.at(-1)[0], zone)}: ` +
+    `between ${format(low)} and ${format(high)}, last ${format(values.at(-1))}, ${estimated}${plural(alarms, "alarm")}`
   );
 }
 
 function options(given, colours) {
-  const { points, zone, marks = [], name, format = number, current = null, zero = true } = given;
+  const { zone, marks = [], format = number, current = null, zero = true } = given;
   const style = axisStyle(colours);
-  const has = (field) => points.some((point) => point[field] !== null);
-  const series = [main(given, colours, linesOf(points, marks, zone, colours, current))];
-  if (has(FIELDS.threshold)) series.push(limit("threshold", column(points, zone, FIELDS.threshold), colours["bad-fill"], "dashed"));
-  if (has(FIELDS.reference)) series.push(limit("reference", column(points, zone, FIELDS.reference), colours["text-3"], "dotted"));
+  const shown = drawn(given);
+  const has = (field) => shown.some((point) => isNumber(point[field]));
+  const series = [
+    ...ranges(given, colours),
+    ...estimateSeries(given, colours),
+    main(given, colours, linesOf(shown, marks, zone, colours, current)),
+  ];
+  if (has(FIELDS.threshold)) series.push(limit("threshold", thresholds(shown, zone), colours["bad-fill"], "dashed"));
+  if (has(FIELDS.reference)) series.push(limit("reference", column(shown, zone, FIELDS.reference), colours["text-3"], "dotted"));
   return {
-    description: describe({ points, name, zone, format }),
+    description: describe(given),
     options: {
-      xAxis: timeAxis(extent(points, zone), given, style),
+      xAxis: timeAxis(extent(shown, zone), given, style),
       yAxis: {
         type: "value",
         scale: !zero,
@@ -170,7 +200,7 @@ function extent(points, zone) {
   return [low - room, high + room];
 }
 
-/** Keep a line chart in `node`; returns the function that draws `{points, zone, name, marks, format, current}`. */
+/** Keep a line chart in `node`; returns the function that draws `{points, zone, name, marks, format, current, estimates, onlyEstimated}`. */
 export async function lineChart(node, { onrange, onwindow }) {
   let given = null;
   const drawIt = await mount(node, (chart) => {
@@ -187,8 +217,9 @@ export async function lineChart(node, { onrange, onwindow }) {
 }
 
 function nearest(chart, given, { offsetX, offsetY }) {
-  if (!given?.points.length || !chart.containPixel({ gridIndex: 0 }, [offsetX, offsetY])) return null;
+  const points = given ? drawn(given) : [];
+  if (!points.length || !chart.containPixel({ gridIndex: 0 }, [offsetX, offsetY])) return null;
   const at = chart.convertFromPixel({ xAxisIndex: 0 }, offsetX);
   const distance = (point) => Math.abs(wall(point[FIELDS.start], given.zone) - at);
-  return given.points.reduce((best, point) => (distance(point) < distance(best) ? point : best));
+  return points.reduce((best, point) => (distance(point) < distance(best) ? point : best));
 }

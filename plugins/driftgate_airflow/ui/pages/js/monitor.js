@@ -1,11 +1,14 @@
 // One monitor: what it looks like now, how it came to this, and which column is behind it.
 
 import { get, monitorPath } from "./api.js";
-import { columnsPanel } from "./columns_panel.js";
+import { columnsPanel, MEASURE_NAMES } from "./columns_panel.js";
 import { byId, el, put } from "./dom.js";
+import { fairnessPanel } from "./fairness_panel.js";
 import { loadHistory } from "./history.js";
 import { incidentCard } from "./incident.js";
+import { limitsPanel } from "./limits_panel.js";
 import { monitorHead } from "./monitor_head.js";
+import { loadNumbers, NO_NUMBERS } from "./numbers.js";
 import { rangeAround, rangeControl, rangeParameters } from "./range_control.js";
 import { countIncidents, empty, errorNotice, start } from "./shell.js";
 import { storyPanels } from "./story_panels.js";
@@ -17,7 +20,7 @@ const dag = param("dag") ?? "";
 const view = {
   range: param("from") || param("to") ? { from: param("from"), to: param("to") } : { last: param("last") ?? "90" },
   column: param("column"),
-  measure: param("measure") === "missing_share" ? "missing_share" : "drift_score",
+  measure: MEASURE_NAMES.includes(param("measure")) ? param("measure") : "drift_score",
   metric: param("metric"),
   window: momentOfKey(param("window")),
   windowKey: param("window"),
@@ -59,7 +62,7 @@ async function loadRange() {
   if (mine !== turn) return;
   page.range = { parameters, marks: history.marks, history };
   parts.range.update(view.range, history);
-  await Promise.all([parts.trends.load(), parts.columns.load()]);
+  await Promise.all([parts.trends.load(), parts.columns.load(), parts.fairness.load()]);
 }
 
 page.chooseRange = guarded(async (range) => {
@@ -138,6 +141,8 @@ async function build() {
     story: storyPanels(page),
     trends: trendPanels(page),
     columns: columnsPanel(page),
+    fairness: fairnessPanel(page),
+    limits: limitsPanel(page),
   };
   put(
     byId("content"),
@@ -152,6 +157,8 @@ async function build() {
         parts.range.node,
         parts.trends.node,
         parts.columns.node,
+        parts.fairness.node,
+        parts.limits.node,
         parts.story.node,
       ),
       parts.window.node,
@@ -160,7 +167,7 @@ async function build() {
 }
 
 function drawHead() {
-  put(byId("head"), monitorHead(page.monitor));
+  put(byId("head"), monitorHead(page.monitor, page.numbers));
   document.title = `Driftgate: ${page.monitor.id}`;
 }
 
@@ -181,9 +188,11 @@ async function load() {
   }
   page.monitor = await page.ask("");
   page.zone = page.monitor.timezone;
+  page.numbers = page.monitor.measured ? await loadNumbers(page, page.monitor.measured.key) : NO_NUMBERS;
   const first = parts === null;
   if (first) await build();
   drawHead();
+  parts.limits.load();
   const hasWindows = Boolean(page.monitor.window);
   byId("monitor").classList.toggle("without-windows", !hasWindows);
   await Promise.all([loadIncidents(), hasWindows ? loadRange() : null, parts.story.load()]);

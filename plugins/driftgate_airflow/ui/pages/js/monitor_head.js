@@ -3,7 +3,8 @@
 import { el } from "./dom.js";
 import { ago, date, dateTime, duration, integer, number, plural, share, times } from "./format.js";
 import { airflowLink, outsideLink } from "./leave.js";
-import { action, batch, freshness, gate, metric, overall, retraining, state } from "./states.js";
+import { newestRow, range, rowRatio } from "./numbers.js";
+import { action, batch, dataset, freshness, gate, metric, overall, retraining, state } from "./states.js";
 import { empty } from "./shell.js";
 
 function tile(title, value, ...below) {
@@ -20,13 +21,18 @@ function tile(title, value, ...below) {
   );
 }
 
-const windowTile = ({ window }) =>
-  tile(
+const isNewest = (m) => m.measured && m.window && m.measured.key === m.window.key;
+
+const windowTile = (m, numbers) => {
+  const { window } = m;
+  return tile(
     "Last window",
     window.label,
     el("span", {}, state(batch(window.status), { size: 12 }), ` · ${integer(window.rows)} rows`),
+    isNewest(m) ? [rowRatio(numbers), newestRow(numbers) && `newest row ${newestRow(numbers)}`].filter(Boolean).join(", ") : null,
     window.note,
   );
+};
 
 function gateTile({ gate: result }) {
   if (!result) return tile("Gate", "–", "has not run");
@@ -39,29 +45,47 @@ function gateTile({ gate: result }) {
   );
 }
 
+const judge = (verdict) => (verdict ? state(metric(verdict), { size: 12 }) : null);
+
 function measuredTile(m, title, value, judged, ...below) {
   const other = m.measured && m.window && m.measured.key !== m.window.key ? `window ${m.measured.label}` : null;
-  return tile(title, value, judged ? state(metric(judged), { size: 12 }) : null, ...below, other);
+  return tile(title, value, judged, ...below, other);
 }
 
 function driftTile(m) {
   if (!m.drift) return tile("Drift share", "–", "not measured yet");
   const { share: value, threshold, verdict, drifted_columns: drifted, judged_columns: judged } = m.drift;
   const limit = threshold === null ? null : `limit ${share(threshold)}`;
+  const judgedAs = verdict ? state(verdict === "ok" || verdict === "alarm" ? dataset(verdict) : metric(verdict), { size: 12 }) : null;
   return measuredTile(
     m,
     "Drift share",
     share(value),
-    verdict,
+    judgedAs,
     [`${drifted} of ${plural(judged, "column")}`, limit].filter(Boolean).join(", "),
   );
 }
 
-function performanceTile(m) {
+/** What is estimated for the newest measured window, if that has no labels yet. */
+function estimate(m, numbers) {
+  const name = m.performance?.metric ?? m.main_metric;
+  const found = numbers.find(`estimated_${name}`);
+  if (!found || found.value === null || numbers.find(name)) return null;
+  const ends = range(found);
+  return { ...found, name, text: `${number(found.value)}${ends ? ` (${ends})` : ""}` };
+}
+
+function performanceTile(m, numbers) {
+  const guess = estimate(m, numbers);
+  if (!m.performance && guess)
+    return measuredTile(m, `Estimated ${guess.name}`, number(guess.value), judge(guess.verdict), `no labels yet, 95\u00a0% range ${range(guess)}`);
   if (!m.performance) return tile("Performance", "–", "not measured yet");
-  const { metric: name, value, reference, ratio, threshold, verdict } = m.performance;
+  const { metric: name, value, reference, ratio, threshold, verdict, window } = m.performance;
   const against = reference === null ? "no reference" : `${times(ratio)} the reference ${number(reference)}`;
-  return measuredTile(m, `Performance: ${name}`, number(value), verdict, against, threshold === null ? null : `limit ${number(threshold)}`);
+  const limit = threshold === null ? null : `limit ${number(threshold)}`;
+  const ends = window.key === m.measured?.key ? range(numbers.find(name)) : "";
+  const newer = guess ? [`window ${window.label}`, `since then estimated ${guess.text}`] : [];
+  return measuredTile(m, `Performance: ${name}`, number(value), judge(verdict), ends && `95\u00a0% range ${ends}`, against, limit, ...newer);
 }
 
 function championTile({ champion, retraining: last, timezone }) {
@@ -124,8 +148,8 @@ function noWindow(m) {
   );
 }
 
-/** Name, links, rules and tiles of monitor `m`. */
-export function monitorHead(m) {
+/** Name, links, rules and tiles of monitor `m`; `numbers` are those of its newest measured window. */
+export function monitorHead(m, numbers) {
   const title = el(
     "div",
     { class: "title-line" },
@@ -142,9 +166,9 @@ export function monitorHead(m) {
     ? el(
         "dl",
         { class: "tiles" },
-        windowTile(m),
+        windowTile(m, numbers),
         gateTile(m),
-        performanceTile(m),
+        performanceTile(m, numbers),
         driftTile(m),
         decisionTile(m),
         championTile(m),

@@ -59,6 +59,11 @@ export const metric = table({
   alarm: { tone: "bad", symbol: "warn", word: "alarm" },
   too_few_rows: { tone: "", symbol: "few", word: "too few rows" },
 });
+/** The verdict on all columns of a window together. */
+export const dataset = table({
+  ok: { tone: "ok", symbol: "ok", word: "no drift" },
+  alarm: { tone: "bad", symbol: "warn", word: "drift" },
+});
 export const action = table({
   no_action: { tone: "ok", symbol: "ok", word: "no action" },
   alert: { tone: "bad", symbol: "warn", word: "alert" },

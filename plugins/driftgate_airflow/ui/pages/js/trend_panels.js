@@ -1,20 +1,14 @@
 // How the model did over time: performance, share of drifted columns, rows and gate, business KPIs.
 
 import { el, put } from "./dom.js";
-import { number, share, shareOnAxis } from "./format.js";
-import { windowLength, windowName } from "./history.js";
-import { lineChart } from "./line_chart.js";
+import { share } from "./format.js";
+import { windowLength } from "./history.js";
 import { chartBox, panel, samplingNote } from "./panels.js";
-import { wallText } from "./range_control.js";
+import { performanceBox } from "./performance_box.js";
 import { rowsChart } from "./rows_chart.js";
+import { overTime, seriesBox } from "./series_box.js";
 
 const MOST_KPIS = 6;
-
-/** Listeners of every chart over time: dragging chooses a range, a click a window. */
-export const overTime = (page) => ({
-  onrange: (from, to) => page.chooseRange({ from: wallText(from), to: wallText(to) }),
-  onwindow: (start) => page.chooseWindow(start),
-});
 
 function metricPicker(page) {
   const names = page.monitor.performance_metrics ?? [];
@@ -22,37 +16,6 @@ function metricPicker(page) {
   const options = names.map((name) => el("option", { value: name, selected: name === chosen() }, name));
   const select = el("select", { "aria-label": "Performance metric", onchange: (event) => page.chooseMetric(event.target.value) }, options);
   return { select, chosen };
-}
-
-/** One series of the API as a chart; keeps what it needs to be drawn again. */
-export function seriesBox(page, height) {
-  const box = chartBox(height, (node) => lineChart(node, overTime(page)));
-  let given = null;
-  const draw = () => given && box.show({ ...given, current: page.view.window }, given.remark);
-  return {
-    node: box.node,
-    draw,
-    async load({ family, metric, column = "", name, format = number, zero = true, nothing }) {
-      const answer = await page.ask("/series", { family, metric, column, ...page.range.parameters });
-      const series = answer.series[0];
-      const points = (series?.points ?? []).filter(([, value]) => value !== null);
-      given = points.length
-        ? {
-            points,
-            zone: page.zone,
-            label: windowName(page.monitor),
-            least: windowLength(page.monitor),
-            axis: format === share ? shareOnAxis : null,
-            marks: page.range.marks,
-            name,
-            format,
-            zero,
-            remark: samplingNote(series.sampling),
-          }
-        : null;
-      return given ? draw() : box.nothing(nothing);
-    },
-  };
 }
 
 function kpiNames(page) {
@@ -64,7 +27,7 @@ function kpiNames(page) {
 
 export function trendPanels(page) {
   const picker = metricPicker(page);
-  const performance = seriesBox(page, 230);
+  const performance = performanceBox(page, 230);
   const drift = seriesBox(page, 230);
   const rows = chartBox(150, (node) => rowsChart(node, overTime(page)));
   const kpis = el("div", { class: "grid" });
@@ -85,7 +48,7 @@ export function trendPanels(page) {
     el(
       "div",
       { class: "grid" },
-      panel("Performance", { tools: [picker.select], id: "performance" }, performance.node),
+      panel("Performance", { tools: [performance.legend, picker.select], id: "performance" }, performance.node),
       panel("Share of drifted columns", { id: "drift" }, drift.node),
     ),
     panel("Rows and gate", { tools: [lookOfRows], id: "rows" }, rows.node),
@@ -118,15 +81,11 @@ export function trendPanels(page) {
   async function load() {
     const metric = picker.chosen();
     await Promise.all([
-      performance.load({
-        family: "performance",
-        metric,
-        name: metric,
-        nothing: "No performance in this range: either the labels have not arrived, or no window was measured.",
-      }),
+      performance.load(metric),
       drift.load({
         family: "data_drift",
         metric: "drift_share",
+        verdicts: "dataset_drift",
         name: "drift share",
         format: share,
         nothing: "No window was measured in this range.",

@@ -1,0 +1,1 @@
+"""How well changes are detected, and how often an alarm is false: `make bench-detection` writes docs/detection.md."""

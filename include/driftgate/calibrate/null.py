@@ -1,0 +1,136 @@
+"""What a drift score is when nothing has changed: simulated from the reference for windows of several sizes.
+
+Current rows and reference rows are both samples. Drawing ``n N / (n + N)`` rows from the reference and comparing them with the
+reference itself has, to the first order, the spread of comparing ``n`` new rows with a reference of ``N``: the variances 1/n and 1/N
+add up (as in the two-sample Kolmogorov-Smirnov statistic; Smirnov 1948).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+DRAWS = 400
+SLOW_DRAWS = 120
+SUPPORT = 2_000
+"""A continuous reference is thinned to this many quantiles for the simulation only."""
+_COUNTED = 3
+"""Draws per value up to which they are counted one by one."""
+RANGE = 4.0
+"""The simulated sizes reach from a fourth of the smallest usual window to four times the largest."""
+SMALLEST_P = 1e-300
+
+Score = Callable[[pd.Series, pd.Series], float | None]
+"""Score of current rows (first) against reference rows (second)."""
+
+
+def sizes_around(rows: Sequence[int] | np.ndarray) -> list[int]:
+    """Return the sizes to simulate for windows that have had these sizes; neighbours differ by a factor of at most about 2."""
+    low, high = max(min(rows) / RANGE, 5), max(rows) * RANGE
+    steps = max(int(np.ceil(np.log2(high / low))), 1)
+    return sorted({int(size) for size in np.rint(np.geomspace(low, high, steps + 1))})
+
+
+def distance(value: float, *, is_p_value: bool) -> float:
+    """Turn a score into a number that grows with the difference: distances stay, p-values become sqrt(-ln p)."""
+    return float(np.sqrt(-np.log(min(max(value, SMALLEST_P), 1.0)))) if is_p_value else float(value)
+
+
+def score_of(distance_value: float, *, is_p_value: bool) -> float:
+    """Inverse of :func:`distance`."""
+    return float(np.exp(-(distance_value**2))) if is_p_value else float(distance_value)
+
+
+def simulate(
+    reference: pd.Series, method: str, size: int, score: Score, *, seed: int, change: float = 0.0, is_categorical: bool = False
+) -> np.ndarray:
+    """Return scores of windows of ``size`` rows drawn from the reference, changed by ``change`` where that is not 0.
+
+    Parameters
+    ----------
+    reference
+        Values without nulls.
+    method
+        Name of the drift method; the normed Wasserstein distance and the Jensen-Shannon distance of categories are worked out for all
+        draws at once, every other method by calling ``score``.
+    change
+        Numbers: a shift by so many standard deviations. Categories: the most frequent one swells, measured by Cohen's effect size
+        w (Statistical Power Analysis for the Behavioral Sciences, 1988, chapter 7).
+    """
+    rng = np.random.default_rng(seed)
+    drawn = max(round(size * len(reference) / (size + len(reference))), 2)
+    if is_categorical:
+        return _categories(rng, reference, method, drawn, score, change)
+    return _numbers(rng, reference, method, drawn, score, change)
+
+
+def uniform_p_values() -> np.ndarray:
+    """Return the p-values of a correct test when nothing has changed: uniform, whatever the size."""
+    return np.asarray((np.arange(DRAWS) + 0.5) / DRAWS)
+
+
+def _numbers(rng: np.random.Generator, reference: pd.Series, method: str, drawn: int, score: Score, change: float) -> np.ndarray:
+    values = np.sort(reference.to_numpy(dtype=float))
+    spread = max(float(values.std()), 0.001)
+    if method == "wasserstein":
+        grid = values if len(values) <= SUPPORT else np.quantile(values, (np.arange(SUPPORT) + 0.5) / SUPPORT)
+        counts = _even_counts(rng, drawn, len(grid))
+        return _wasserstein(grid, counts, change * spread) / spread
+    found = [score(pd.Series(rng.choice(values, drawn) + change * spread), reference) for _ in range(SLOW_DRAWS)]
+    return np.array([value for value in found if value is not None], dtype=float)
+
+
+def _even_counts(rng: np.random.Generator, drawn: int, values: int) -> np.ndarray:
+    """Draw every value with the same chance and count; for few draws counting is many times faster than the multinomial law."""
+    if drawn > _COUNTED * values:
+        return np.asarray(rng.multinomial(drawn, np.full(values, 1 / values), size=DRAWS))
+    places = rng.integers(0, values, DRAWS * drawn) + np.repeat(np.arange(DRAWS) * values, drawn)
+    return np.bincount(places, minlength=DRAWS * values).reshape(DRAWS, values)
+
+
+def _wasserstein(grid: np.ndarray, counts: np.ndarray, shift: float) -> np.ndarray:
+    """First Wasserstein distance of each row of counts, moved by ``shift``, from equal counts on the same grid."""
+    ranks = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
+    base = np.arange(1, len(grid) + 1) / len(grid)
+    if shift == 0:
+        return np.asarray((np.abs(ranks - base)[:, :-1] * np.diff(grid)).sum(axis=1))
+    points = np.concatenate([grid, grid + shift])
+    order = np.argsort(points, kind="stable")
+    steps = np.diff(points[order])
+    old = np.cumsum(order < len(grid))[:-1] / len(grid)
+    new = np.maximum(np.cumsum(order >= len(grid))[:-1], 0)
+    moved = np.concatenate([np.zeros((len(counts), 1)), ranks], axis=1)[:, new]
+    return np.asarray((np.abs(moved - old) * steps).sum(axis=1))
+
+
+def _categories(rng: np.random.Generator, reference: pd.Series, method: str, drawn: int, score: Score, change: float) -> np.ndarray:
+    counts = reference.value_counts()
+    known = counts.sort_index()
+    shares = _changed(known.to_numpy(dtype=float) / known.sum(), change)
+    if method == "jensenshannon":
+        draws = rng.multinomial(drawn, shares, size=DRAWS)
+        return _jensen_shannon(draws / drawn, known.to_numpy(dtype=float) / known.sum())
+    names = known.index.to_numpy()
+    found = [score(pd.Series(rng.choice(names, drawn, p=shares)), reference) for _ in range(SLOW_DRAWS)]
+    return np.array([value for value in found if value is not None], dtype=float)
+
+
+def _changed(shares: np.ndarray, change: float) -> np.ndarray:
+    """Let the most frequent category swell until the effect size is reached (or nothing else is left)."""
+    if change == 0 or len(shares) < 2:
+        return shares
+    towards = -shares
+    towards[int(np.argmax(shares))] += 1
+    step = min(change / float(np.sqrt(np.sum(towards**2 / shares))), 1.0)
+    return np.asarray(shares + step * towards)
+
+
+def _jensen_shannon(draws: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Jensen-Shannon distance (natural logarithm), as ``scipy.spatial.distance.jensenshannon``."""
+    middle = (draws + shares) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = np.where(draws > 0, draws * np.log(draws / middle), 0.0).sum(axis=1)
+        right = np.where(shares > 0, shares * np.log(shares / middle), 0.0).sum(axis=1)
+    return np.asarray(np.sqrt(np.maximum(left + right, 0.0) / 2))
