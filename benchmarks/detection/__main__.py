@@ -20,23 +20,23 @@ for folder in (ROOT / "include", ROOT):
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 FULL = (
-    # rows, columns, day effects, models, models with changes
-    (50, 5, False, 30, 0),
-    (50, 8, False, 30, 30),
-    (200, 8, False, 30, 30),
-    (1000, 8, False, 30, 30),
-    (5000, 8, False, 30, 30),
-    (5000, 5, False, 20, 0),
-    (200, 20, False, 20, 0),
-    (1000, 20, False, 20, 0),
-    (50, 50, False, 10, 0),
-    (1000, 50, False, 8, 0),
-    (5000, 50, False, 4, 0),
-    (50, 8, True, 20, 0),
-    (200, 8, True, 20, 0),
-    (1000, 8, True, 20, 0),
+    # rows, columns, day effects, models, whether changes follow
+    (50, 8, False, 24, True),
+    (200, 8, False, 24, True),
+    (1000, 8, False, 24, True),
+    (5000, 8, False, 20, True),
+    (50, 5, False, 20, False),
+    (5000, 5, False, 10, False),
+    (200, 20, False, 12, False),
+    (1000, 20, False, 12, False),
+    (50, 50, False, 6, False),
+    (1000, 50, False, 4, False),
+    (5000, 50, False, 3, False),
+    (50, 8, True, 12, False),
+    (200, 8, True, 12, False),
+    (1000, 8, True, 12, False),
 )
-QUICK = ((50, 5, False, 4, 0), (200, 8, False, 4, 4), (1000, 8, True, 2, 0))
+QUICK = ((50, 5, False, 3, False), (200, 8, False, 3, True), (1000, 8, True, 2, False))
 
 
 def main() -> None:
@@ -75,9 +75,11 @@ def measure(arguments: argparse.Namespace):
     if arguments.data:
         table(results, arguments)
     else:
-        made(results, is_quick=arguments.quick)
-        flights(results, is_quick=arguments.quick)
-        bike(results, is_quick=arguments.quick)
+        for step in (flights, bike, made):
+            step(results, is_quick=arguments.quick)
+            results.seconds = time.perf_counter() - started
+            if arguments.keep:
+                arguments.keep.write_bytes(pickle.dumps(results))
     results.seconds = time.perf_counter() - started
     return results
 
@@ -114,8 +116,8 @@ def flights(results, *, is_quick: bool) -> None:
     if not is_quick:
         binary = data.cross_scored(data.flights_config("binary"), data.flights("binary"))
         thin = [(size, data.Scored(scored.config, data.thinned(scored.frames, size, 0), scored.models)) for size in (50, 200)]
-        plan += [(f"flights, {size} rows a day, stretches", item, False, 6, known[:6]) for size, item in thin]
-        plan.append(("late flights (classification), stretches", binary, False, 6, late))
+        plan += [(f"flights, {size} rows a day, stretches", item, False, 4, known[:6]) for size, item in thin]
+        plan.append(("late flights (classification), stretches", binary, False, 4, late))
     for name, item, is_random, splits, changes in plan:
         results.real.append(real.run_real(name, item, real.splits(days, splits, is_random=is_random), changes))
         say(name)

@@ -82,6 +82,7 @@ def learn(
     if len(cut) < FEWEST_WINDOWS:
         log.warning("%s: %d windows in the reference, %d are needed to calibrate limits", config.id, len(cut), FEWEST_WINDOWS)
         return None
+    config, asked = with_methods(config, reference, cut[-1][0]), config
     frames = [rows.iloc[positions] for _, positions in cut]
     measured = [_measured(config, frame, _rest(config, reference, window)) for (window, _), frame in zip(cut, frames, strict=True)]
     measured = _with_row_ratio(measured, [window for window, _ in cut], delivered or {})
@@ -95,7 +96,7 @@ def learn(
         terms,
         first=cut[0][0].start.isoformat(),
         last=cut[-1][0].end.isoformat(),
-        fingerprint=fingerprint(config, rows),
+        fingerprint=fingerprint(asked, rows),
         sizes=sizes,
         former=known.calibration if known else None,
     )
@@ -127,6 +128,33 @@ def cut_windows(config: MonitorConfig, rows: pd.DataFrame) -> list[tuple[Window,
         if high - low >= config.measures.minimum_rows:
             found.append((window, order[low:high]))
     return found
+
+
+def with_methods(config: MonitorConfig, reference: pd.DataFrame, window: Window) -> MonitorConfig:
+    """Return the monitor with the drift methods written out that live windows are scored by.
+
+    Where the choice is left to Evidently it depends on the size of the reference, and a window of the reference is compared with
+    fewer rows than a live one: without its own.
+    """
+    from driftgate.config.models import ColumnMeasure
+    from driftgate.measure.drift import column_score
+    from driftgate.seasons import comparable_rows
+    from driftgate.two_sample import REPLACED
+
+    names = {replacement: method for method, replacement in REPLACED.items()}
+    live = reference[comparable_rows(config, reference, window)]
+    own, general = dict(config.measures.columns), {}
+    for column, values in drift_samples(config, live):
+        if column.method is not None or values.empty:
+            continue
+        used = str(column_score(config, column, values, values).method)
+        method = names.get(used, used)
+        if column.family is Family.CONCEPT_DRIFT:  # has no section of its own; by now every other column has one
+            general["method_numerical" if column.kind == "num" else "method_categorical"] = method
+        else:
+            known = own.get(column.name, ColumnMeasure())
+            own[column.name] = ColumnMeasure(method=method, threshold=known.threshold, drift=known.drift)
+    return config.model_copy(update={"measures": config.measures.model_copy(update={"columns": own, **general})})
 
 
 def _rest(config: MonitorConfig, reference: pd.DataFrame, window: Window) -> pd.DataFrame:

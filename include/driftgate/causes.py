@@ -16,13 +16,16 @@ from driftgate.rules import Limit, distinct, limit_of, number
 _SYMPTOMS = {
     Family.TARGET_DRIFT: "what the model has to predict, has itself changed",
     Family.PREDICTION_DRIFT: "what the model says, has changed",
+    Family.CONCEPT_DRIFT: "the model's errors are others than they were: what the features mean for the target may have changed",
 }
+_OF_A_COLUMN = ("drift_score", "slow_drift")
 _UNUSUAL_SHARES = ("new_category_share", "out_of_range_share")
 """Shares of values that the model has not seen; without a limit of their own they get that of missing values."""
 _SMALLEST_ALLOWANCE = 0.01
 """Divisor where a limit tolerates nothing at all."""
 _WORDS = {
     "drift_score": ("drift {value}", 1),
+    "slow_drift": ("change over several windows {value}", 1),
     "missing_share": ("{value} % missing, usually {usual} %", 100),
     "new_category_share": ("{value} % of values in categories that the reference does not have", 100),
     "out_of_range_share": ("{value} % of values outside the reference's range", 100),
@@ -193,10 +196,15 @@ def _rank(cause: LikelyCause, largest: float) -> float:
 
 
 def _symptoms(measures: Measures, *, is_explained: bool) -> list[LikelyCause]:
-    """Drift of the target, then of the prediction: consequences of a cause, or the only trace of one that no feature shows."""
-    drifted = [item for item in _judged(measures) if item.metric == "drift_score" and item.verdict is MetricVerdict.ALARM]
+    """Drift of target, prediction and errors: consequences of a cause, or the only trace of one that no feature shows."""
+    drifted = [item for item in _judged(measures) if item.metric in _OF_A_COLUMN and item.verdict is MetricVerdict.ALARM]
     unexplained = "" if is_explained else " although no feature has"
-    return [_symptom(metric, text + unexplained) for family, text in _SYMPTOMS.items() for metric in drifted if metric.family is family]
+    first = {item.family: item for item in reversed(drifted)}
+    return [
+        _symptom(first[family], text + (unexplained if family is not Family.CONCEPT_DRIFT else ""))
+        for family, text in _SYMPTOMS.items()
+        if family in first
+    ]
 
 
 def _symptom(metric: Metric, text: str) -> LikelyCause:

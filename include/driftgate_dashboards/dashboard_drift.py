@@ -109,8 +109,8 @@ def _slow_lines() -> Drawn:
     name = """coalesce(nullif(m."column", ''), 'all columns together')"""
     sql = series(f"{name} AS metric,\n    {_CAPPED} AS value", source, "m.window_start, metric")
     text = (
-        "What up to 14 windows together say, as a multiple of its learned limit: above 1 a column has changed, by less than one window alone "
-        f"could show. At most {LINES} columns: those with the highest peak. The residual is the model's error."
+        "What up to 14 windows together say, as a multiple of its learned limit: above 1 a column has changed, by less than one window "
+        f"alone could show. At most {LINES} columns: those with the highest peak. The residual is the model's error."
     )
     return limit_line(lines("Slow drift against limit by column", text, sql, decimals=2), 1)
 
@@ -152,8 +152,8 @@ def _concept_lines() -> Drawn:
         "m.window_start, metric",
     )
     text = (
-        "The model's errors against those of the reference, as a multiple of their limit: above 1 what the features mean for the target has "
-        f"changed. Needs labels. Cut at {CAP}."
+        "The model's errors against those of the reference, as a multiple of their limit: above 1 what the features mean for the target "
+        f"has changed. Needs labels. Cut at {CAP}."
     )
     return limit_line(lines("Concept drift against limit", text, sql, decimals=2), 1)
 
@@ -161,7 +161,9 @@ def _concept_lines() -> Drawn:
 def _concept_errors() -> Drawn:
     source = measured(CONCEPT, "residual_mean", column=None)
     sql = series('m.value AS "mean error", m.reference_value AS "reference"', source)
-    text = "Mean of prediction less truth: above zero the model predicts too high. Where errors are only right or wrong: the share of wrong ones."
+    text = (
+        "Mean of prediction less truth: above zero the model predicts too high. Where errors are only right or wrong: share of wrong ones."
+    )
     return lines("Mean error", text, sql, low=None, decimals=3)
 
 

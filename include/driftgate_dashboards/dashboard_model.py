@@ -88,8 +88,8 @@ def drift_gauge() -> Drawn:
     source = measured(FAMILIES, "('drift_share', 'drift_score', 'multivariate_drift', 'slow_drift')", column=None)
     sql = newest(f'coalesce({fixed}, {learned}) AS "of the limit"', f"{source}\nGROUP BY m.window_start")
     text = (
-        "How near the newest window is to counting as drifted: at 100 % it does. With learned limits the test that is nearest to (or furthest "
-        "beyond) its limit; with fixed ones the share of drifted columns as a share of the monitor's own limit."
+        "How near the newest window is to counting as drifted: at 100 % it does. With learned limits the test that is nearest to (or "
+        "furthest beyond) its limit; with fixed ones the share of drifted columns as a share of the monitor's own limit."
     )
     return dial("Dataset drift", text, sql, unit=units.PercentUnit, high=2, thresholds=steps((None, GREEN), (0.8, "orange"), (1, RED)))
 

@@ -145,7 +145,9 @@ def _covered() -> Drawn:
 
 def _errors_of_estimates() -> Drawn:
     source = measured("performance_estimated", "'estimate_error_' || ${performance:sqlstring}")
-    text = "Realised less estimated score, in windows with labels. Far from zero for long: the world changed in a way that features do not show."
+    text = (
+        "Realised less estimated score, in windows with labels. Far from zero for long: the world changed in a way that no feature shows."
+    )
     return lines("Realised less estimated: ${performance}", text, series("m.value AS difference", source), low=None, decimals=3)
 
 
@@ -175,8 +177,8 @@ def _gap_lines() -> Drawn:
 def _gaps() -> Drawn:
     groups = measured("fairness", column=None, segment=None, extra="AND m.segment <> ''")
     sql = clean(f"""
-        (SELECT DISTINCT ON (m."column", m.metric) m."column", NULL AS "group", m.metric AS measure, m.value, m.reference_value AS reference,
-            m.threshold AS "limit", m.verdict, m.window_start AS "window"
+        (SELECT DISTINCT ON (m."column", m.metric) m."column", NULL AS "group", m.metric AS measure, m.value,
+            m.reference_value AS reference, m.threshold AS "limit", m.verdict, m.window_start AS "window"
         {indented(_GAPS, 8)}
         ORDER BY m."column", m.metric, m.window_start DESC)
         UNION ALL

@@ -84,8 +84,8 @@ def performance_panel(panel_id: int | None = None, datasource: str = DATASOURCE_
     panel = lines(
         "Performance: ${performance}",
         "The model's realised score per window, and what was estimated without labels (dashed), each with its 95 % range. Where only an "
-        "estimate is shown, the labels have not come. Dashed red: the limit, learned or of a rule; dashed grey: the score on data the model "
-        "was not trained on.",
+        "estimate is shown, the labels have not come. Dashed red: the limit, learned or of a rule; dashed grey: the score on data the "
+        "model was not trained on.",
         series(columns, f"{source}\nGROUP BY m.window_start"),
         uid=datasource,
     )

@@ -158,8 +158,11 @@ def band(panel: timeseries.Panel, name: str, color: str) -> timeseries.Panel:
     ]
     fill = [dashboard.DynamicConfigValue("custom.fillBelowTo", f"{name} low"), dashboard.DynamicConfigValue("custom.fillOpacity", 15)]
     low, high = f"{name} low", f"{name} high"
-    color_of_line = dashboard.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color})
-    panel = panel.override_by_name(name, [color_of_line]).override_by_name(low, hidden)
+    of_line = [
+        dashboard.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color}),
+        dashboard.DynamicConfigValue("custom.showPoints", "auto"),
+    ]
+    panel = panel.override_by_name(name, of_line).override_by_name(low, hidden)
     return panel.override_by_name(high, [*(item for item in hidden if item.id_val != "custom.fillOpacity"), *fill])
 
 

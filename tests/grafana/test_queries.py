@@ -237,7 +237,9 @@ def test_realised_and_estimated_performance_stand_beside_each_other(reader: Conn
 def test_the_estimates_are_scored_by_the_windows_with_labels(reader: Connection) -> None:
     (share,) = rows(reader, "driftgate-performance", "Estimates that were right")
     inside = rows(reader, "driftgate-performance", "Estimated scores per window")
-    right = [row["at least"] <= row["realised"] <= row["at most"] for row in inside if row["score"] == "mae" and row["realised"] is not None]
+    right = [
+        row["at least"] <= row["realised"] <= row["at most"] for row in inside if row["score"] == "mae" and row["realised"] is not None
+    ]
     assert right
     assert share["covered"] == pytest.approx(sum(right) / len(right))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +119,9 @@ def test_the_first_window_makes_it_and_later_ones_use_it_again(context: Context,
 )
 def test_a_change_of_the_monitor_file_that_limits_depend_on_makes_it_anew(make: Make, saved: list[str], sections: dict[str, Any]) -> None:
     before = make()
-    baselines._store(before).save("trips", "source", {"settings": settings_hash(before.config), "calibration": None, "steady": None, "usual_rows": None})
+    baselines._store(before).save(
+        "trips", "source", {"settings": settings_hash(before.config), "calibration": None, "steady": None, "usual_rows": None}
+    )
     assert CalibrationStore(before.store.engine).find("trips", "source") is not None
     changed = make(**sections)
     assert settings_hash(changed.config) != settings_hash(before.config)
@@ -252,7 +253,7 @@ def test_a_window_is_judged_with_the_windows_before_it(context: Context) -> None
         context.store.save_measures(Batch("trips", window(day), BatchStatus.MEASURED, ROWS, 1, str(day), "/x"), measures)
         found += [item for item in measures.metrics if (item.metric, item.column) == ("slow_drift", "distance")]
     values = [float(item.value or 0) for item in found]
-    assert values == sorted(values), "the change lasts, so it grows surer"
+    assert values[-1] > 1.2 * values[0], "the change lasts, so it grows surer"
     address = ("data_drift", "position", "distance")
     history = CalibrationStore(context.store.engine).history("trips", "source", window(LATER + 5).start, [address], 13)[address]
     limit = baseline.calibration.slow[address]
@@ -319,7 +320,9 @@ def command(context: Context, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     return run
 
 
-def test_calibrate_learns_and_shows_what_it_learned(command: Callable[..., int], capsys: pytest.CaptureFixture[str], saved: list[str]) -> None:
+def test_calibrate_learns_and_shows_what_it_learned(
+    command: Callable[..., int], capsys: pytest.CaptureFixture[str], saved: list[str]
+) -> None:
     assert command(show=True) == 1
     assert "nothing was learned yet for version source; run `driftgate calibrate trips`" in capsys.readouterr().out
     assert command() == 0
@@ -344,9 +347,7 @@ def test_calibrate_says_why_there_are_no_limits(make: Make, monkeypatch: pytest.
         assert reason in capsys.readouterr().out
 
 
-def test_calibrate_without_a_champion_says_how_to_get_one(
-    make: Make, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_calibrate_without_a_champion_says_how_to_get_one(make: Make, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     context = make(model={"predictions": "champion"}, retrain={"enabled": True})
     context = Context(context.monitor, replace(context.settings, mlflow_uri=mlflow_uri), context.store)
     monkeypatch.setattr("driftgate.calibration_commands.open_context", lambda *_: context)

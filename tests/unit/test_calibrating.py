@@ -31,7 +31,8 @@ def reference_rows(make: Callable[..., pd.DataFrame] = factories.make_frame, day
 
 
 LEAN = factories.make_config(
-    columns={"timestamp": "ts", "target": "duration", "numerical": ["distance"], "categorical": ["vendor"]}, measures={"multivariate": "none"}
+    columns={"timestamp": "ts", "target": "duration", "numerical": ["distance"], "categorical": ["vendor"]},
+    measures={"multivariate": "none"},
 )
 
 
@@ -164,7 +165,9 @@ def test_limits_of_a_column_with_many_nulls_are_those_of_its_values() -> None:
     assert limit.regime == "sampling"
 
 
-@pytest.mark.parametrize(("method", "kind"), [("ks", "numerical"), ("t_test", "numerical"), ("psi", "numerical"), ("chisquare", "categorical")])
+@pytest.mark.parametrize(
+    ("method", "kind"), [("ks", "numerical"), ("t_test", "numerical"), ("psi", "numerical"), ("chisquare", "categorical")]
+)
 def test_any_drift_method_can_be_calibrated(method: str, kind: str) -> None:
     config = factories.make_config(measures={f"method_{kind}": method, "multivariate": "none"})
     rows = reference_rows(days=8, rows=FEW)
@@ -201,7 +204,9 @@ def without_probabilities(task: str) -> MonitorConfig:
 
 def test_rows_without_labels_have_limits_for_drift_only() -> None:
     columns = {"timestamp": "ts", "numerical": ["distance", "hour"], "categorical": ["vendor"]}
-    config = factories.make_config(columns=columns, model={"predictions": "source"}, reference={"kind": "window", "start": "2024-01-01", "end": "2024-01-11"})
+    config = factories.make_config(
+        columns=columns, model={"predictions": "source"}, reference={"kind": "window", "start": "2024-01-01", "end": "2024-01-11"}
+    )
     calibration = learned(config, reference_rows(days=8, rows=FEW).drop(columns=["duration"]))
     assert {family for family, _, _ in calibration.drift} == {"data_drift", "prediction_drift"}
     assert not [address for address in calibration.values if address[0] == "performance"]

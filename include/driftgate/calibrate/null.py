@@ -15,7 +15,9 @@ import pandas as pd
 DRAWS = 400
 SLOW_DRAWS = 120
 SUPPORT = 2_000
-"""A continuous reference is thinned to this many quantiles for the simulation only."""
+"""A continuous reference is thinned to this many values for the simulation only."""
+OUTERMOST = 250
+"""So many values at either end are kept as they are."""
 _COUNTED = 3
 """Draws per value up to which they are counted one by one."""
 RANGE = 4.0
@@ -75,11 +77,32 @@ def _numbers(rng: np.random.Generator, reference: pd.Series, method: str, drawn:
     values = np.sort(reference.to_numpy(dtype=float))
     spread = max(float(values.std()), 0.001)
     if method == "wasserstein":
-        grid = values if len(values) <= SUPPORT else np.quantile(values, (np.arange(SUPPORT) + 0.5) / SUPPORT)
-        counts = _even_counts(rng, drawn, len(grid))
-        return _wasserstein(grid, counts, change * spread) / spread
+        grid, shares = _support(values)
+        counts = _even_counts(rng, drawn, len(grid)) if shares is None else _counts(rng, drawn, shares)
+        return _wasserstein(grid, counts, change * spread, shares) / spread
     found = [score(pd.Series(rng.choice(values, drawn) + change * spread), reference) for _ in range(SLOW_DRAWS)]
     return np.array([value for value in found if value is not None], dtype=float)
+
+
+def _support(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Thin sorted values: the outermost stay as they are, because few large values make most of a distance; shares None: all equal."""
+    if len(values) <= SUPPORT:
+        return values, None
+    inner = values[OUTERMOST:-OUTERMOST]
+    count = SUPPORT - 2 * OUTERMOST
+    middle = np.quantile(inner, (np.arange(count) + 0.5) / count)
+    shares = np.full(SUPPORT, len(inner) / count / len(values))
+    shares[:OUTERMOST] = shares[-OUTERMOST:] = 1 / len(values)
+    return np.concatenate([values[:OUTERMOST], middle, values[-OUTERMOST:]]), shares
+
+
+def _counts(rng: np.random.Generator, drawn: int, shares: np.ndarray) -> np.ndarray:
+    if drawn > _COUNTED * len(shares):
+        return np.asarray(rng.multinomial(drawn, shares / shares.sum(), size=DRAWS))
+    edges = np.cumsum(shares)
+    places = np.searchsorted(edges, rng.random(DRAWS * drawn) * edges[-1], side="right")
+    places = np.minimum(places, len(shares) - 1) + np.repeat(np.arange(DRAWS) * len(shares), drawn)
+    return np.bincount(places, minlength=DRAWS * len(shares)).reshape(DRAWS, len(shares))
 
 
 def _even_counts(rng: np.random.Generator, drawn: int, values: int) -> np.ndarray:
@@ -90,16 +113,16 @@ def _even_counts(rng: np.random.Generator, drawn: int, values: int) -> np.ndarra
     return np.bincount(places, minlength=DRAWS * values).reshape(DRAWS, values)
 
 
-def _wasserstein(grid: np.ndarray, counts: np.ndarray, shift: float) -> np.ndarray:
-    """First Wasserstein distance of each row of counts, moved by ``shift``, from equal counts on the same grid."""
+def _wasserstein(grid: np.ndarray, counts: np.ndarray, shift: float, shares: np.ndarray | None = None) -> np.ndarray:
+    """First Wasserstein distance of each row of counts, moved by ``shift``, from the shares (default: equal) on the same grid."""
     ranks = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
-    base = np.arange(1, len(grid) + 1) / len(grid)
+    base = np.arange(1, len(grid) + 1) / len(grid) if shares is None else np.cumsum(shares)
     if shift == 0:
         return np.asarray((np.abs(ranks - base)[:, :-1] * np.diff(grid)).sum(axis=1))
     points = np.concatenate([grid, grid + shift])
     order = np.argsort(points, kind="stable")
     steps = np.diff(points[order])
-    old = np.cumsum(order < len(grid))[:-1] / len(grid)
+    old = np.concatenate([[0.0], base])[np.cumsum(order < len(grid))[:-1]]
     new = np.maximum(np.cumsum(order >= len(grid))[:-1], 0)
     moved = np.concatenate([np.zeros((len(counts), 1)), ranks], axis=1)[:, new]
     return np.asarray((np.abs(moved - old) * steps).sum(axis=1))

@@ -68,17 +68,18 @@ def fit_slow_limit(
     chance
         Chance with which an alarm begins in an unchanged window.
     sampling_variance
-        Variance of the number in a window of one row, where it is known; the rest of the variance is between windows.
+        Variance of the number in a window of one row, where it is known; the rest of the variance is between windows. Windows that
+        differ by less than samples would (a timetable is the same every day) count as samples all the same.
 
     Returns
     -------
     SlowLimit or None
         None where the windows do not differ at all: there is nothing to compare with.
     """
-    spread = float(values.std(ddof=1))
+    usual = float(np.median(rows))
+    spread = max(float(values.std(ddof=1)), float(np.sqrt(sampling_variance / usual)))
     if not np.isfinite(spread) or spread == 0:
         return None
-    usual = float(np.median(rows))
     sampling = min(sampling_variance, spread**2 * usual)
     persistence = _persistence(values)
     limit = slow_limit(len(values), persistence, chance, two_sided)

@@ -156,7 +156,7 @@ class MeasuresConfig(Section):
     """With fewer rows every verdict is too_few_rows."""
     minimum_segment_rows: Annotated[int, Field(ge=1)] = 50
     """Performance is split by ``columns.segments`` where a value has this many rows with label and prediction."""
-    multivariate: Literal["none", "pca", "domain_classifier"] = "pca"
+    multivariate: Literal["none", "pca", "domain_classifier"] = "none"
     """A check of all features together, which sees changes that leave every single column alone."""
     columns: Mapping[str, ColumnMeasure] = Field(default_factory=dict)
 

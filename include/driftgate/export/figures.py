@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from driftgate.config.rule_names import ESTIMATED
 from driftgate.records import DRIFT_FAMILIES, Family, Measures, Metric, MetricVerdict, Window
 
 MAX_COLUMNS = 200
@@ -23,6 +24,9 @@ class ColumnFigures:
     """None where the column could not be judged."""
     missing_share: float | None = None
     """Between 0 and 1."""
+    slow_drift: float | None = None
+    """What several windows together say; None where nothing was learned that they could be compared with."""
+    slow_drift_threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Figures:
     """At most ``MAX_COLUMNS``."""
     columns_left_out: int
     performance: Mapping[str, ScoreFigures]
+    """Realised scores, and those estimated without labels as ``estimated_<name>``."""
     kpis: Mapping[str, float]
     alarms: Mapping[str, int]
     """Metrics in alarm, for every family that was measured."""
@@ -92,7 +97,7 @@ def figures(measures: Measures, target: str | None = None, max_columns: int = MA
         performance={
             item.metric: ScoreFigures(item.value, item.reference_value, item.threshold)
             for (family, _), item in found.items()
-            if family is Family.PERFORMANCE
+            if family is Family.PERFORMANCE or (family is Family.PERFORMANCE_ESTIMATED and item.metric.startswith(ESTIMATED))
         },
         kpis={item.metric: item.value for (family, _), item in found.items() if family is Family.KPI and item.value is not None},
         alarms=_alarms(measures.metrics),
@@ -121,15 +126,17 @@ def _missing(
 def _columns(metrics: list[Metric]) -> list[ColumnFigures]:
     drift = {item.column: item for item in metrics if item.metric == "drift_score" and item.family in DRIFT_FAMILIES}
     missing = {item.column: item.value for item in metrics if item.metric == "missing_share" and item.column}
-    return [_column(name, drift.get(name), missing.get(name)) for name in {**drift, **missing}]
+    slow = {item.column: item for item in metrics if item.metric == "slow_drift" and item.column}
+    return [_column(name, drift.get(name), missing.get(name), slow.get(name)) for name in {**drift, **missing, **slow}]
 
 
-def _column(name: str, drift: Metric | None, missing: float | None) -> ColumnFigures:
+def _column(name: str, drift: Metric | None, missing: float | None, slow: Metric | None) -> ColumnFigures:
+    together = (slow.value, slow.threshold) if slow is not None else (None, None)
     if drift is None:
-        return ColumnFigures(name, missing_share=missing)
+        return ColumnFigures(name, None, None, None, missing, *together)
     judged = drift.verdict in (MetricVerdict.OK, MetricVerdict.ALARM)
     drifted = drift.verdict is MetricVerdict.ALARM if judged else None
-    return ColumnFigures(name, drift.value, drift.threshold, drifted, missing)
+    return ColumnFigures(name, drift.value, drift.threshold, drifted, missing, *together)
 
 
 def _most_drifted_first(column: ColumnFigures) -> tuple[bool, float, str]:

@@ -84,7 +84,8 @@ _CELLS = """
     CROSS JOIN LATERAL (
         SELECT * FROM driftgate.metric AS m
         WHERE m.monitor = b.monitor AND m.model_version = b.version AND m.window_start = b.window_start AND m.window_end = b.window_end
-          AND m.family = ANY(CAST(:families AS text[])) AND m.metric = ANY(CAST(:metrics AS text[])) AND (m."column" <> '' OR :with_whole) AND m.segment = '' {only} OFFSET 0
+          AND m.family = ANY(CAST(:families AS text[])) AND m.metric = ANY(CAST(:metrics AS text[]))
+          AND (m."column" <> '' OR :with_whole) AND m.segment = '' {only} OFFSET 0
     ) AS m
 """
 

@@ -101,7 +101,9 @@ def test_a_question_about_numbers_that_cannot_be_read_is_refused(refused: Get, a
     assert says in str(refused(f"{OWN}/numbers", 422, **asked)["detail"])
 
 
-def test_the_page_of_the_monitor_names_the_gaps_that_can_be_drawn(settings: Settings, tmp_path: Path, airflow_db: Path, postgres_uri: str) -> None:
+def test_the_page_of_the_monitor_names_the_gaps_that_can_be_drawn(
+    settings: Settings, tmp_path: Path, airflow_db: Path, postgres_uri: str
+) -> None:
     write_monitor(tmp_path / "monitors", "trips", fairness={"columns": ["vendor"]})
     with mounted(settings, monitors_dir=tmp_path / "monitors", database_uri=postgres_uri) as client:
         assert asking(client)(OWN)["fairness"] == {"columns": ["vendor"], "gaps": ["mae_gap", "mean_error_gap"]}
@@ -109,9 +111,7 @@ def test_the_page_of_the_monitor_names_the_gaps_that_can_be_drawn(settings: Sett
 
 def test_one_alarm_of_many_columns_is_drift_of_the_window(get: Get, store: Any) -> None:
     """With learned limits the share of drifted columns has no limit of its own: the data set's verdict counts."""
-    alarm = Metric(
-        Family.DATA_DRIFT, "dataset_drift", 1.0, threshold=0.5, direction=Direction.ABOVE, verdict=MetricVerdict.ALARM
-    )
+    alarm = Metric(Family.DATA_DRIFT, "dataset_drift", 1.0, threshold=0.5, direction=Direction.ABOVE, verdict=MetricVerdict.ALARM)
     save_window(store, 0, metrics=(alarm,))
     assert get(OWN)["drift"]["verdict"] == "alarm"
     assert get("fleet")["monitors"][0]["trend"]["drift_verdict"][-1] == "alarm"

@@ -102,6 +102,8 @@ def test_windows_that_do_not_differ_have_no_limit() -> None:
 
 
 def test_a_limit_comes_back_from_json() -> None:
-    limit = fit_slow_limit(np.random.default_rng(5).standard_normal(30), np.arange(30) + 80, chance=1e-3, two_sided=True, sampling_variance=1 / 12)
+    limit = fit_slow_limit(
+        np.random.default_rng(5).standard_normal(30), np.arange(30) + 80, chance=1e-3, two_sided=True, sampling_variance=1 / 12
+    )
     assert limit is not None
     assert SlowLimit.from_dict(json.loads(json.dumps(asdict(limit)))) == limit

@@ -38,7 +38,14 @@ def test_the_budget_is_readable(budget: dict[str, Any], text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "measures", [{"budget": {"false_alarms": 0}}, {"detect": {"power": 1}}, {"detect": {"change": 0}}, {"thresholds": "guessed"}, {"budget": {"per": "0d"}}]
+    "measures",
+    [
+        {"budget": {"false_alarms": 0}},
+        {"detect": {"power": 1}},
+        {"detect": {"change": 0}},
+        {"thresholds": "guessed"},
+        {"budget": {"per": "0d"}},
+    ],
 )
 def test_terms_that_make_no_sense_are_refused(measures: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
@@ -88,7 +95,10 @@ def test_a_rule_has_one_limit(limits: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("metric", "column"),
     [
-        *((name, "") for name in ("dataset_drift", "multivariate_drift", "row_ratio", "freshness_seconds", "missing_share", "estimated_rmse", "r2")),
+        *(
+            (name, "")
+            for name in ("dataset_drift", "multivariate_drift", "row_ratio", "freshness_seconds", "missing_share", "estimated_rmse", "r2")
+        ),
         *((name, "distance") for name in ("drift_score", "slow_drift", "position", "missing_share", "new_category_share")),
         *((name, "residual") for name in ("drift_score", "slow_drift", "position", "residual_mean", "steady_residual")),
     ],

@@ -87,3 +87,29 @@ def test_segments_are_not_exported_but_their_alarms_are_counted() -> None:
     assert whole.performance["rmse"].value is None
     assert whole.alarms == {"performance": 2, "data_drift": 0}
     assert [item.column for item in whole.columns] == ["hour"]
+
+
+def test_estimated_scores_are_exported_beside_the_realised_ones_but_not_how_good_they_were() -> None:
+    estimated = Metric(
+        Family.PERFORMANCE_ESTIMATED, "estimated_mae", 1.8, threshold=2.5, verdict=OK, reference_value=1.0, low=1.2, high=2.6
+    )
+    covered = Metric(Family.PERFORMANCE_ESTIMATED, "estimate_covered_mae", 1.0)
+    whole = made(Metric(Family.PERFORMANCE, "mae", 2.0), estimated, covered)
+    assert {name: score.value for name, score in whole.performance.items()} == {"mae": 2.0, "estimated_mae": 1.8}
+    assert (whole.performance["estimated_mae"].reference, whole.performance["estimated_mae"].threshold) == (1.0, 2.5)
+
+
+def test_what_several_windows_say_belongs_to_its_column() -> None:
+    def slow(family: Family, column: str, value: float) -> Metric:
+        return Metric(family, "slow_drift", value, column, threshold=4.6, direction=Direction.ABOVE, verdict=OK)
+
+    whole = made(
+        drift("hour", 0.01, OK),
+        slow(Family.DATA_DRIFT, "hour", 1.5),
+        slow(Family.CONCEPT_DRIFT, "residual", 5.0),
+        slow(Family.DATA_DRIFT, "", 0.2),
+    )
+    assert whole.columns == (
+        ColumnFigures("hour", 0.01, 0.1, False, None, 1.5, 4.6),
+        ColumnFigures("residual", None, None, None, None, 5.0, 4.6),
+    )

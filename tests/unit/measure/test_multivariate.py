@@ -49,8 +49,8 @@ def value(method: str, current: pd.DataFrame, reference: pd.DataFrame) -> float:
     return found
 
 
-def test_pca_is_the_default_and_none_measures_nothing() -> None:
-    assert make_config().measures.multivariate == "pca"
+def test_nothing_is_measured_unless_asked_for() -> None:
+    assert make_config().measures.multivariate == "none"
     assert multivariate_drift(config_of("none"), linked(100, 1), linked(500, 2)) == []
 
 

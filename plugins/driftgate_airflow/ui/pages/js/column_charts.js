@@ -1,17 +1,9 @@
 // The series of one column: drift score, what several windows together say, where its values lie, missing values.
 
+import { CONCEPT } from "./column_names.js";
 import { el } from "./dom.js";
 import { number, share } from "./format.js";
 import { seriesBox } from "./series_box.js";
-
-const FAMILIES = { target: "target_drift", prediction: "prediction_drift", prediction_proba: "prediction_drift" };
-const CONCEPT = "concept_drift";
-
-function familyOf(page, name) {
-  const role = page.monitor.columns?.find((column) => column.name === name)?.role;
-  if (!role && name !== "" && page.monitor.metrics?.some(({ family }) => family === CONCEPT)) return CONCEPT;
-  return FAMILIES[role] ?? "data_drift";
-}
 
 const CHARTS = [
   {
@@ -69,7 +61,7 @@ export function columnCharts(page) {
       {},
       charts.map(({ node }) => node),
     ),
-    load: (name, family) => Promise.all(charts.map((chart) => show(chart, name, family ?? familyOf(page, name)))),
+    load: (name, family) => Promise.all(charts.map((chart) => show(chart, name, family))),
     draw: () => charts.forEach(({ box }) => box.draw()),
   };
 }

@@ -1,7 +1,7 @@
 // Which column is behind it: a heat map of columns by windows, the ranked columns, and the series of the chosen one.
 
 import { columnCharts } from "./column_charts.js";
-import { columnLabel } from "./column_names.js";
+import { columnLabel, CONCEPT, familyOf } from "./column_names.js";
 import { el, put } from "./dom.js";
 import { integer, plural, times } from "./format.js";
 import { heatChart, legend } from "./heat_chart.js";
@@ -66,6 +66,7 @@ export function columnsPanel(page) {
   const key = el("ul", { class: "legend small dim" });
   const list = el("ol", { class: "ranking" });
   const title = el("h3", { class: "chosen" });
+  const about = el("p", { class: "about dim small" });
   const charts = columnCharts(page);
   const measures = MEASURES.map(([value, name, title]) => el("button", { type: "button", value, title, onclick: () => page.chooseMeasure(value) }, name));
   const box = el("input", {
@@ -102,7 +103,7 @@ export function columnsPanel(page) {
           ),
           list,
         ),
-        el("div", { class: "chosen-column" }, title, charts.node),
+        el("div", { class: "chosen-column" }, title, about, charts.node),
       ),
     ),
   );
@@ -150,8 +151,10 @@ export function columnsPanel(page) {
     const name = view.column ?? map?.columns[0]?.name ?? null;
     for (const button of list.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.column === name));
     const ranked = map?.columns.find((column) => column.name === name && column.family !== "data_quality");
-    put(title, name === null ? "" : columnLabel(ranked ?? { name }));
-    if (name !== null) await charts.load(name, ranked?.family);
+    const family = ranked?.family ?? familyOf(page, name);
+    put(title, name === null ? "" : columnLabel({ name }));
+    put(about, family === CONCEPT ? "the model's errors: prediction less truth, or whether it was wrong" : "");
+    if (name !== null) await charts.load(name, family);
   }
 
   async function load() {

@@ -9,6 +9,7 @@ import { FIELDS, gaps, hasRange, hollow, rangeText } from "./points.js";
 import { timeAxis } from "./time_axis.js";
 
 const DAY = 86400_000;
+const LEAST_SHARE = 0.05; // where an axis of shares ends that are all zero
 const MANY = 10; // more marks than these are drawn faintly, so that the line stays readable
 const MARKS = { promoted: "solid", retraining: "dashed", quarantine: "dotted", failed: "dotted" };
 
@@ -182,6 +183,7 @@ function options(given, colours) {
         axisTick: { show: false },
         axisLabel: { ...style.axisLabel, formatter: given.axis ?? format },
         splitNumber: 4,
+        max: given.axis ? ({ max }) => (max > 0 ? null : LEAST_SHARE) : null,
       },
       tooltip: {
         trigger: "axis",

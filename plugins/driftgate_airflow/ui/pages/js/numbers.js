@@ -1,6 +1,6 @@
 // Every number of one window that is not about a single column's data.
 
-import { duration, number } from "./format.js";
+import { duration, number, share } from "./format.js";
 
 const FAMILIES = ["performance", "performance_estimated", "system", "fairness"];
 
@@ -25,7 +25,7 @@ export const range = (item, format = number) =>
 /** How many rows there are, of the usual number; empty where that is not known. */
 export function rowRatio(numbers) {
   const ratio = numbers.find("row_ratio");
-  return ratio && isKnown(ratio.value) ? `${number(ratio.value)} of the usual number` : "";
+  return ratio && isKnown(ratio.value) ? `${share(ratio.value)} of the usual number` : "";
 }
 
 /** How long before the end of the window its newest row is. */
