@@ -209,6 +209,7 @@ def _with_steady(
     former: SteadyError | None,
 ) -> tuple[list[MeasuredWindow], SteadyError | None]:
     """Add the steady error of every window, by the weights of the version before where the own windows are too few for some."""
+    from driftgate.calibrate.fit import FEWEST_WINDOWS
     from driftgate.calibrate.steady import fit_steady
 
     pairs = [errors_of(config, frame, expected) for frame in frames]
@@ -221,6 +222,8 @@ def _with_steady(
         if found is None:
             return list(measured), None
         steady, values = found
+    if sum(value is not None for value in values) < FEWEST_WINDOWS:
+        return list(measured), None
     more = [replace(item, metrics=[*item.metrics, steady_metric(config, value)]) for item, value in zip(measured, values, strict=True)]
     return more, steady
 

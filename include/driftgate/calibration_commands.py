@@ -83,13 +83,13 @@ def _regime(limit: DriftLimit) -> str:
 
 
 def _other_lines(calibration: Calibration, rows: int) -> Iterator[tuple[str, ...]]:
-    for address, share in calibration.shares.items():
+    for address, share in sorted(calibration.shares.items()):
         yield (_name(address), "share", "counts" if share.learned is None else "windows", number(share.threshold(rows)), str(rows), "")
-    for address, value in calibration.values.items():
+    for address, value in sorted(calibration.values.items()):
         low, high = value.bounds(rows)
         shown = " to ".join("" if edge is None else number(edge) for edge in (low, high)).strip()
         yield (_name(address), "value", f"{value.windows} windows", shown, str(rows), "")
-    for address, slow in calibration.slow.items():
+    for address, slow in sorted(calibration.slow.items()):
         name = f"slow_drift of {address[2]}" if address[2] else "slow_drift"
         yield (name, address[1], f"{slow.windows} windows", number(slow.limit), "up to 14 windows", "")
 

@@ -14,7 +14,8 @@ import pytest
 
 import factories
 from driftgate.calibrate.calibration import Calibration
-from driftgate.calibrating import Learned, cut_windows, errors_of, judge_measures, learn, steady_metric, usual_rows
+from driftgate.calibrate.steady import SteadyError
+from driftgate.calibrating import Learned, cut_windows, errors_of, judge_measures, learn, steady_metric, usual_rows, with_methods
 from driftgate.config.calibration import BudgetConfig
 from driftgate.config.models import MonitorConfig
 from driftgate.measure.measures import measure_batch
@@ -67,8 +68,12 @@ def test_every_number_that_is_judged_has_a_limit(usual: Learned) -> None:
     scored = {("data_drift", name) for name in ("distance", "hour", "vendor")}
     scored |= {("prediction_drift", "prediction"), ("target_drift", "duration"), ("concept_drift", "residual")}
     assert {(family, column) for family, _, column in calibration.drift} == scored
-    assert {column for _, _, column in calibration.shares} == {"distance", "hour", "vendor", "prediction"}
-    assert {("performance", "mae", ""), ("system", "row_ratio", ""), ("data_drift", "multivariate_drift", "")} <= set(calibration.values)
+    shares = {(name, column) for _, name, column in calibration.shares}
+    assert shares == {
+        *(("missing_share", name) for name in ("distance", "hour", "vendor", "prediction")),
+        *(("most_frequent_share", name) for name in ("distance", "hour")),
+    }
+    assert {("performance", "mae", ""), ("system", "row_ratio", "")} <= set(calibration.values)
     assert ("concept_drift", "steady_residual", "residual") in calibration.slow
     assert ("concept_drift", "position", "residual") not in calibration.slow, "the steady error stands in for it"
     assert calibration.notes == ()
@@ -170,7 +175,7 @@ def test_limits_of_a_column_with_many_nulls_are_those_of_its_values() -> None:
 )
 def test_any_drift_method_can_be_calibrated(method: str, kind: str) -> None:
     config = factories.make_config(measures={f"method_{kind}": method, "multivariate": "none"})
-    rows = reference_rows(days=8, rows=FEW)
+    rows = reference_rows(days=14, rows=FEW)
     calibration = learned(config, rows)
     address = ("data_drift", "drift_score", "distance" if kind == "numerical" else "vendor")
     limit = calibration.drift[address]
@@ -228,6 +233,21 @@ def test_limits_can_be_asked_for_other_sizes_too() -> None:
     assert wide.drift[DISTANCE].threshold(FEW) == pytest.approx(plain.drift[DISTANCE].threshold(FEW), rel=0.2)
 
 
+def test_the_method_is_that_of_live_windows_also_where_leaving_a_window_out_would_change_it() -> None:
+    rows = reference_rows(days=8, rows=FEW)
+    assert len(rows) > 1000 > len(rows) - FEW, "Evidently chooses by the size of the reference, at 1,000 rows"
+    calibration = learned(factories.make_config(), rows)
+    current = factories.make_frame(FEW, seed=99, day=20)
+    live = measure_batch(factories.make_config(), current, rows, window=factories.make_window(20), model_version="1")
+    for (family, name, column), limit in calibration.drift.items():
+        scored = live.find(name, column, family)
+        assert scored is not None
+        assert scored.method == limit.method
+    own = factories.make_config(measures={"method_numerical": "ks", "columns": {"hour": {"method": "auto"}, "vendor": {"threshold": 0.3}}})
+    pinned = with_methods(own, rows, factories.make_window(7)).measures
+    assert (pinned.method_numerical, pinned.columns["hour"].method, pinned.columns["vendor"].threshold) == ("ks", "wasserstein", 0.3)
+
+
 def test_a_smaller_budget_widens_every_limit() -> None:
     rows = reference_rows(days=8, rows=FEW)
     measures = LEAN.measures.model_copy(update={"budget": BudgetConfig(per=timedelta(days=910))})
@@ -237,6 +257,44 @@ def test_a_smaller_budget_widens_every_limit() -> None:
     for address, slow in loose.slow.items():
         assert strict.slow[address].limit > slow.limit
     assert strict.fingerprint != loose.fingerprint
+
+
+def test_a_fortnight_takes_over_how_much_windows_differ_from_the_version_before() -> None:
+    def days(first: int, last: int, rows: int = FEW) -> pd.DataFrame:
+        shifts = np.random.default_rng(first).normal(0, 1.0, last)
+        return pd.concat(
+            [factories.make_frame(rows, seed=day, day=day, shift=shifts[day]) for day in range(first, last)], ignore_index=True
+        )
+
+    config = LEAN
+    season, fortnight = days(0, 40), days(40, 52)
+    before = learn(config, season, season)
+    assert before is not None
+    alone = learn(config, fortnight, fortnight)
+    after = learn(config, fortnight, fortnight, former=before)
+    assert alone is not None
+    assert after is not None
+    assert after.steady == before.steady
+    assert (alone.calibration.spread_windows, after.calibration.spread_windows) == (0, 40)
+    assert before.calibration.drift[DISTANCE].regime == alone.calibration.drift[DISTANCE].regime == "windows"
+    assert after.calibration.drift[DISTANCE].spread == before.calibration.drift[DISTANCE].spread
+    assert after.calibration.drift[DISTANCE].level != before.calibration.drift[DISTANCE].level
+    for address, limit in after.calibration.slow.items():
+        assert limit.spread == before.calibration.slow[address].spread
+    many = learn(config, season, season, former=after)
+    assert many is not None
+    assert many.calibration == before.calibration, "a version with enough windows needs nothing from the one before"
+
+
+def test_weights_of_the_version_before_that_no_window_can_use_are_left_aside() -> None:
+    rows = reference_rows(days=8, rows=FEW)
+    former = learn(LEAN, rows, rows)
+    assert former is not None
+    useless = replace(former, steady=SteadyError(edges=[1e9], weights=[0.5, 0.5], is_median=True))
+    found = learn(LEAN, rows, rows, former=useless)
+    assert found is not None
+    assert found.steady is None
+    assert ("concept_drift", "position", "residual") in found.calibration.slow, "the model's errors are followed in the other way"
 
 
 # --- cutting ----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import yaml
 from sqlalchemy import Engine, create_engine, make_url, text
 
 import factories
-from driftgate import pipeline, retraining
+from driftgate import baselines, pipeline, retraining
 from driftgate.config.loader import load_monitor
 from driftgate.config.windows import window_at
 from driftgate.context import Context
@@ -249,6 +249,34 @@ def test_rollback_puts_the_previous_champion_and_its_reference_back(champion: Co
     outcome = pipeline.run_window(champion, day(champion, 11))
     assert outcome.batch.model_version == "1"
     assert champion.store.retrainings("trips")[0].verdict is RetrainVerdict.ROLLED_BACK
+
+
+def test_limits_are_learned_at_promotion_and_the_default_rules_ask_them(
+    tmp_path: Path, settings: Settings, store: Any, mlflow_uri: str
+) -> None:
+    content = monitor(decision={"consecutive": 2, "cooldown": "3d"})
+    content["retrain"] |= {"training_window": "30d"}
+    context = make_context(tmp_path, settings, store, mlflow_uri, content)
+    for number in range(14):
+        slope = 3.0 if number < 12 else 6.0
+        write_day(context.settings, number, factories.make_frame(150, seed=number, day=number, slope=slope))
+    retraining.bootstrap(context, "2024-01-01", "2024-01-12", approver="test")
+    known = baselines.load(context, "1")
+    assert known is not None
+    assert known.calibration is not None
+    assert (known.calibration.windows, known.usual_rows) == (11, 150)
+    ordinary, worse = (pipeline.run_window(context, day(context, number)) for number in (11, 12))
+    assert ordinary.decision is not None
+    assert (ordinary.decision.action, ordinary.decision.reasons) == (Action.NO_ACTION, ("none of the 2 rules is broken",))
+    assert worse.decision is not None
+    assert worse.decision.action is Action.ALERT
+    assert worse.decision.reasons[0].startswith("mae ")
+    assert "is above its learned limit" in worse.decision.reasons[0]
+    kept = context.store.load_measures("trips", worse.batch.window, "1")
+    slow = kept.find("slow_drift", "residual")
+    assert slow is not None
+    assert slow.threshold is not None
+    assert baselines.load(context, "1") is not None, "the windows did not make them anew"
 
 
 def test_without_a_champion_the_error_says_how_to_get_one(context: Context) -> None:

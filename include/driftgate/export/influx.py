@@ -135,6 +135,8 @@ def _column(item: ColumnFigures) -> Mapping[str, Value]:
         "drift_threshold": item.drift_threshold,
         "drifted": None if item.drifted is None else int(item.drifted),
         "missing_share": item.missing_share,
+        "slow_drift": item.slow_drift,
+        "slow_drift_threshold": item.slow_drift_threshold,
     }
 
 

@@ -203,6 +203,10 @@ def _column_metrics(figures: Figures) -> Iterator[Metric]:
     yield from _gauge("driftgate_column_drifted", "1 where a column drifted", *((labels, item.drifted) for labels, item in labelled))
     text = "Share of missing values of a column (0.0-1.0)"
     yield from _gauge("driftgate_missing_share", text, *((labels, item.missing_share) for labels, item in labelled))
+    text = "Change of a column over several windows"
+    yield from _gauge("driftgate_slow_drift", text, *((labels, item.slow_drift) for labels, item in labelled))
+    text = "Limit of a column's change over several windows"
+    yield from _gauge("driftgate_slow_drift_threshold", text, *((labels, item.slow_drift_threshold) for labels, item in labelled))
 
 
 def _score_metrics(figures: Figures) -> Iterator[Metric]:

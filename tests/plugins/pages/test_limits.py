@@ -125,7 +125,7 @@ def test_one_alarm_of_many_columns_is_drift_of_the_window(get: Get, store: Any) 
         (Rule(metric="estimated_mae", calibrated=True), "estimated_mae beyond its learned limit"),
         (
             Rule(metric="slow_drift", column="residual", calibrated=True),
-            "change of residual over several windows beyond its learned limit",
+            "the model's error over several windows beyond its learned limit",
         ),
         (Rule(metric="steady_residual", column="residual", calibrated=True), "steady error beyond its learned limit"),
         (Rule(metric="slow_drift", column="hour", above=5), "change of hour over several windows above 5"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,6 +31,35 @@ def test_the_wasserstein_distance_with_ties_is_that_of_scipy() -> None:
     counts = np.random.default_rng(2).multinomial(9, np.full(6, 1 / 6), size=10)
     expected = [stats.wasserstein_distance(np.repeat(grid, row), grid) for row in counts]
     np.testing.assert_allclose(null._wasserstein(grid, counts, 0.0), expected, atol=1e-15)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.7])
+def test_the_wasserstein_distance_of_a_thinned_reference_is_that_of_its_weights(shift: float) -> None:
+    grid, shares = null._support(np.sort(np.random.default_rng(2).lognormal(sigma=2, size=9000)))
+    assert shares is not None
+    assert (len(grid), shares.sum()) == (null.SUPPORT, pytest.approx(1.0))
+    counts = null._counts(np.random.default_rng(3), 60, shares)[:8]
+    expected = [stats.wasserstein_distance(grid + shift, grid, row, shares) for row in counts]
+    np.testing.assert_allclose(null._wasserstein(grid, counts, shift, shares), expected, rtol=1e-9)
+
+
+def test_thinning_keeps_the_few_values_that_make_most_of_a_distance() -> None:
+    values = np.sort(np.random.default_rng(4).lognormal(sigma=2, size=30_000))
+    grid, shares = null._support(values)
+    assert shares is not None
+    assert (grid[0], grid[-1]) == (values[0], values[-1])
+    assert stats.wasserstein_distance(grid, values, shares) < 0.01 * values.std()
+    few = values[: null.SUPPORT]
+    assert null._support(few)[1] is None
+    np.testing.assert_array_equal(null._support(few)[0], few)
+
+
+@pytest.mark.parametrize("drawn", [50, 9000])
+def test_counts_follow_the_weights(drawn: int) -> None:
+    shares = np.array([0.05, 0.15, 0.3, 0.5])
+    counts = null._counts(np.random.default_rng(5), drawn, shares)
+    assert (counts.sum(axis=1) == drawn).all()
+    assert stats.chisquare(counts.sum(axis=0), shares * counts.sum()).pvalue > 0.001
 
 
 def test_the_jensen_shannon_distance_of_counts_is_that_of_scipy() -> None:
@@ -119,4 +150,4 @@ def test_sizes_reach_four_times_up_and_down_in_steps_of_two(rows: list[int]) -> 
     sizes = null.sizes_around(rows)
     assert sizes[0] <= max(min(rows) / 4, 5) + 1
     assert sizes[-1] == 4 * max(rows)
-    assert all(after / before < 2.3 for before, after in zip(sizes, sizes[1:], strict=False))
+    assert all(after / before < 2.3 for before, after in pairwise(sizes))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from driftgate.calibrate.slow import LENGTH, SlowLimit, _inflation, _limit, fit_slow_limit
+from driftgate.calibrate.slow import LENGTH, SlowLimit, _inflation, fit_slow_limit, slow_limit
 
 AHEAD = 91
 
@@ -43,15 +44,15 @@ def test_alarms_begin_about_as_rarely_as_asked(windows: int, persistence: float)
 @pytest.mark.parametrize("windows", [8, 10, 14, 60, 366])
 @pytest.mark.parametrize("persistence", [0.0, 0.5, 0.9])
 def test_limits_exist_for_any_number_of_windows_and_grow_as_the_chance_shrinks(windows: int, persistence: float) -> None:
-    limits = [_limit(windows, persistence, chance, True) for chance in (0.01, 0.003, 1e-3, 3e-4, 1e-4, 1e-5)]
+    limits = [slow_limit(windows, persistence, chance, True) for chance in (0.01, 0.003, 1e-3, 3e-4, 1e-4, 1e-5)]
     assert np.isfinite(limits).all()
-    assert all(after > before for before, after in zip(limits, limits[1:], strict=False))
+    assert all(after > before for before, after in pairwise(limits))
 
 
 def test_fewer_windows_and_more_persistence_make_limits_wider() -> None:
-    assert _limit(8, 0.0, 1e-3, True) > _limit(14, 0.0, 1e-3, True) > _limit(60, 0.0, 1e-3, True)
-    assert _limit(14, 0.5, 1e-3, True) > _limit(14, 0.0, 1e-3, True)
-    assert _limit(60, 0.0, 1e-3, True) > _limit(60, 0.0, 1e-3, False)
+    assert slow_limit(8, 0.0, 1e-3, True) > slow_limit(14, 0.0, 1e-3, True) > slow_limit(60, 0.0, 1e-3, True)
+    assert slow_limit(14, 0.5, 1e-3, True) > slow_limit(14, 0.0, 1e-3, True)
+    assert slow_limit(60, 0.0, 1e-3, True) > slow_limit(60, 0.0, 1e-3, False)
 
 
 def test_a_lasting_shift_is_found_that_no_single_window_shows() -> None:

@@ -13,8 +13,10 @@ from driftgate.config.models import MonitorConfig
 from driftgate.config.rule import Rule
 from factories import make_binary_config, make_config
 
+CONFIG = make_config()
 
-def with_rule(config: MonitorConfig = make_config(), **rule: Any) -> MonitorConfig:
+
+def with_rule(config: MonitorConfig = CONFIG, **rule: Any) -> MonitorConfig:
     return MonitorConfig.model_validate({**config.model_dump(exclude={"decision"}), "decision": {"rules": [rule]}})
 
 

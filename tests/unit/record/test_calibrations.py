@@ -51,6 +51,14 @@ def test_a_calibration_comes_back_and_a_later_one_replaces_it(kept: CalibrationS
     assert kept.find("other", "1") is None
 
 
+def test_the_former_version_is_the_latest_before_by_number(kept: CalibrationStore) -> None:
+    for version in ("2", "9", "10", "source"):
+        kept.save("trips", version, {"version": version})
+    kept.save("other", "4", {"version": "other"})
+    found = {version: kept.former("trips", version) for version in ("2", "9", "10", "11", "source")}
+    assert found == {"2": None, "9": {"version": "2"}, "10": {"version": "9"}, "11": {"version": "10"}, "source": None}
+
+
 def test_history_is_the_latest_windows_oldest_first(store: RecordStore, kept: CalibrationStore) -> None:
     for day in (3, 1, 2, 5):
         save(store, day, day / 10, rows=100 + day)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, event
 
-from driftgate.record import overview, overview_lists, overview_series
+from driftgate.record import overview, overview_lists, overview_numbers, overview_series
 from driftgate.record.overview import Span
+from driftgate.records import Window
 from fleet_data import Size, clear, fill
 
 SIZE = Size(monitors=50, columns=12, windows=200)
@@ -84,6 +85,10 @@ LOOKS = {
     ),
     "windows of the heat map": on_range(overview.windows),
     "marks": on_range(overview_series.marks),
+    "calibrations": lambda connection: overview_numbers.calibrations(connection, "m007"),
+    "numbers of a window": lambda connection: overview_numbers.numbers(
+        connection, "m007", Window(PAGE_START, PAGE_START + timedelta(days=1)), ["system"]
+    ),
     "list of windows": lambda connection: overview_lists.listing(connection, "windows", "m007", overview_lists.Page(), "mae"),
     "list of gates": lambda connection: overview_lists.listing(connection, "gates", "m007", overview_lists.Page(start=PAGE_START)),
     "list of decisions": lambda connection: overview_lists.listing(connection, "decisions", "m007", overview_lists.Page(only="alert")),

@@ -87,7 +87,10 @@ def test_all_scored_rows_are_kept_beside_the_training_set(here, tmp_path: Path) 
     config = make_config(retrain=RETRAIN, reference={"max_rows": 100})
     training_set = make_set(config, tmp_path / "data")
     made = register_challenger(config, here, training_set, make_window(4))
-    scored, reference = pd.read_parquet(registration.scored_path(training_set)), pd.read_parquet(fetch_reference(config, here, made.version))
+    scored, reference = (
+        pd.read_parquet(registration.scored_path(training_set)),
+        pd.read_parquet(fetch_reference(config, here, made.version)),
+    )
     assert (len(scored), len(reference)) == (600, 100)
     kept = reference.merge(scored, on="trip_id", suffixes=("", "_all"))
     assert len(kept) == 100

@@ -53,7 +53,7 @@ export function estimateSeries(given, colours) {
   }));
   const items = [...known, ...breaks].sort((a, b) => a.at - b.at);
   return [
-    ...band(items, { name: "estimated", colour: colours["text-3"], opacity: 0.15 }),
+    ...band(items, { name: "estimated", colour: colours["text-3"], opacity: 0.24 }),
     {
       name: "estimated",
       type: "line",

@@ -75,7 +75,7 @@ page.chooseWindow = guarded(async (moment, column = null) => {
   view.window = moment;
   byId("monitor").classList.toggle("with-window", moment !== null);
   if (moment === null) parts.window.close();
-  if (column) await page.chooseColumn(column);
+  if (column !== null) await page.chooseColumn(column);
   view.windowKey = moment === null ? null : await parts.window.load(moment);
   keep();
   parts.trends.draw();
