@@ -6,7 +6,7 @@ Both the measures and the Evidently report ask here, so that they can never use 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,6 +79,13 @@ def label(value: object) -> str:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def positive_label(config: MonitorConfig, classes: Collection[str]) -> str:
+    """Return the positive class of a binary task as it is spelt among the classes of the data; by default 1 or True."""
+    wanted = config.columns.positive_label
+    spellings = ["1", "True", "true"] if wanted is None or wanted is True else [label(wanted)]
+    return next((spelling for spelling in spellings if spelling in classes), spellings[0])
 
 
 def segment_rows(values: pd.Series, column: str, minimum_rows: int, limit: int | None = MAX_SEGMENTS) -> dict[str, np.ndarray]:

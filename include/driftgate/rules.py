@@ -138,7 +138,7 @@ def is_about_performance(rule: Rule) -> bool:
 
 
 def _evaluate(rule: Rule, measures: Measures) -> RuleOutcome:
-    name = _name(rule)
+    name = name_of(rule)
     metric = measures.find(rule.metric, rule.column)
     if rule.metric.startswith(ESTIMATED) and _is_known(measures.find(rule.metric.removeprefix(ESTIMATED))):
         return RuleOutcome(rule, False, False, f"{name} is not asked, because labels tell how well the model does", is_asked=False)
@@ -154,7 +154,8 @@ def _evaluate(rule: Rule, measures: Measures) -> RuleOutcome:
 _NAMES = {"slow_drift": "change of {column} over several windows", "steady_residual": "steady error"}
 
 
-def _name(rule: Rule) -> str:
+def name_of(rule: Rule) -> str:
+    """Call what a rule is about by a name for people."""
     if rule.metric == "slow_drift" and rule.column.rstrip("_") == RESIDUAL:
         return "the model's error over several windows"
     if rule.metric in _NAMES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,13 @@ def test_the_first_window_makes_it_and_later_ones_use_it_again(context: Context,
     assert first.estimator is not None
     assert again.estimator.spreads == first.estimator.spreads
     assert again.estimator.losses(context.config, frame) == pytest.approx(first.estimator.losses(context.config, frame))
+
+
+def test_two_windows_at_the_same_time_make_it_once(context: Context, saved: list[str]) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda day: ensure(context, None, window(day), ROWS), (LATER, LATER + 1)))
+    assert len(saved) == 1
+    assert found[0].calibration == found[1].calibration
 
 
 @pytest.mark.parametrize(

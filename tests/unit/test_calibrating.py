@@ -191,7 +191,7 @@ def test_any_drift_method_can_be_calibrated(method: str, kind: str) -> None:
 @pytest.mark.parametrize("task", ["binary", "binary without probabilities", "multiclass"])
 def test_classification_is_calibrated_by_its_own_errors(task: str) -> None:
     config = factories.make_binary_config() if task == "binary" else without_probabilities(task)
-    calibration = learned(config, reference_rows(factories.make_binary_frame, days=8))
+    calibration = learned(config, reference_rows(factories.make_binary_frame, days=8, rows=FEW))
     metric = "log_loss" if task == "binary" else "f1"
     low, high = calibration.values["performance", metric, ""].bounds(ROWS)
     assert (low is None, high is None) == ((True, False) if task == "binary" else (False, True))

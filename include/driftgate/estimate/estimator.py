@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from driftgate.columns import labels
+from driftgate.columns import labels, positive_label
 from driftgate.config.models import MonitorConfig
 from driftgate.estimate.calibrator import Calibrator, fit_calibrator
 from driftgate.estimate.loss_model import LossModel, fit_loss_model
@@ -23,7 +23,6 @@ from driftgate.estimate.tables import (
     expected_binary,
     labelled_rows,
     metrics,
-    positive_label,
     predicted_rows,
     realised,
     require,

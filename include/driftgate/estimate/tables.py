@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from driftgate.columns import label, labels
+from driftgate.columns import labels
 from driftgate.config.models import MonitorConfig
 from driftgate.errors import MeasureError
 
@@ -93,13 +93,6 @@ def expected_binary(config: MonitorConfig, frame: pd.DataFrame, positive: str | 
     roles = config.columns
     predicted = (labels(frame[roles.prediction]) == positive).to_numpy(dtype=float)
     return np.column_stack([chance, predicted, frame[str(roles.prediction_proba)].to_numpy(dtype="float64")])
-
-
-def positive_label(config: MonitorConfig, classes: Sequence[str]) -> str:
-    """Return the positive class as it is spelt in the data; by default 1 or True."""
-    wanted = config.columns.positive_label
-    spellings = ["1", "True", "true"] if wanted is None or wanted is True else [label(wanted)]
-    return next((spelling for spelling in spellings if spelling in classes), spellings[0])
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------

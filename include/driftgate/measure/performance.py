@@ -23,7 +23,7 @@ from evidently import BinaryClassification, DataDefinition, Dataset, MulticlassC
 from evidently.metrics import MAE, MAPE, RMSE, Accuracy, F1Score, LogLoss, MeanError, Precision, R2Score, Recall, RocAuc
 from sklearn.metrics import log_loss, roc_auc_score
 
-from driftgate.columns import label, labels
+from driftgate.columns import labels, positive_label
 from driftgate.config.models import MonitorConfig, performance_metrics
 from driftgate.errors import MeasureError
 from driftgate.records import Family, Metric, MetricVerdict
@@ -164,7 +164,7 @@ def _regression_by_definition(rows: pd.DataFrame) -> Scores:
 
 def _binary(config: MonitorConfig, rows: pd.DataFrame) -> Scores:
     classes = sorted({*rows[_TARGET].unique(), *rows[_PREDICTION].unique()})
-    positive = _positive_label(config, classes)
+    positive = positive_label(config, classes)
     _check_classes(config, classes, positive)
     task = BinaryClassification(target=_TARGET, prediction_labels=_PREDICTION, pos_label=positive)
     found: Scores = _label_scores(rows, task)
@@ -173,7 +173,7 @@ def _binary(config: MonitorConfig, rows: pd.DataFrame) -> Scores:
 
 
 def _binary_by_definition(config: MonitorConfig, rows: pd.DataFrame) -> Scores:
-    positive = _positive_label(config, [*rows[_TARGET].unique(), *rows[_PREDICTION].unique()])
+    positive = positive_label(config, [*rows[_TARGET].unique(), *rows[_PREDICTION].unique()])
     actual, predicted = ((rows[name] == positive).to_numpy(dtype=bool) for name in (_TARGET, _PREDICTION))
     hits, wanted, named = int((actual & predicted).sum()), int(actual.sum()), int(predicted.sum())
     found: Scores = {
@@ -187,13 +187,6 @@ def _binary_by_definition(config: MonitorConfig, rows: pd.DataFrame) -> Scores:
     if actual.any() and not actual.all():
         found |= {"roc_auc": roc_auc_score(actual, chance), "log_loss": log_loss(actual, chance)}
     return found
-
-
-def _positive_label(config: MonitorConfig, classes: Sequence[str]) -> str:
-    """Return the positive class as it is spelt in the data; by default 1 or True."""
-    wanted = config.columns.positive_label
-    spellings = ["1", "True", "true"] if wanted is None or wanted is True else [label(wanted)]
-    return next((spelling for spelling in spellings if spelling in classes), spellings[0])
 
 
 def _check_classes(config: MonitorConfig, classes: Sequence[str], positive: str) -> None:

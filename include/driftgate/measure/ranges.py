@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from driftgate.columns import MAX_SEGMENTS, segment_rows
+from driftgate.columns import MAX_SEGMENTS, positive_label, segment_rows
 from driftgate.config.models import MonitorConfig
-from driftgate.measure.performance import _positive_label, labelled
+from driftgate.measure.performance import labelled
 from driftgate.records import Family, Metric
 from driftgate.resampling import decomposition, draws, expanded_percentiles, time_units, unit_sums
 
@@ -129,7 +129,7 @@ def _scored(config: MonitorConfig, rows: pd.DataFrame) -> _Scored:
     target, prediction = (rows[name].to_numpy(dtype=object) for name in names[:2])
     if config.task == "multiclass":
         return _Scored(config.task, target, prediction)
-    positive = _positive_label(config, [*set(target), *set(prediction)])
+    positive = positive_label(config, [*set(target), *set(prediction)])
     if len(names) < 3:
         return _Scored(config.task, target, prediction, positive)
     proba = rows[names[2]].to_numpy(float)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from driftgate.config.loader import MonitorSet, load_monitors, monitor_files
 from driftgate.config.models import HIGHER_IS_BETTER, MonitorConfig, performance_metrics
-from driftgate.config.residual import RESIDUAL
 from driftgate.config.rule import Rule
+from driftgate.rules import name_of
 
 _MONITOR_DAG = re.compile(r"monitor__([a-z][a-z0-9_]{0,62})")
 _Signature = tuple[tuple[str, int, int], ...]
@@ -64,19 +64,9 @@ def is_higher_better(metric: str) -> bool:
     return metric in HIGHER_IS_BETTER
 
 
-def _name(rule: Rule) -> str:
-    """Call what a rule is about as the reasons of a decision call it."""
-    if rule.metric == "slow_drift":
-        is_error = rule.column.rstrip("_") == RESIDUAL
-        return "the model's error over several windows" if is_error else f"change of {rule.column} over several windows"
-    if rule.metric == "steady_residual":
-        return "steady error"
-    return f"{rule.metric} of {rule.column}" if rule.column else rule.metric
-
-
 def sentence(rule: Rule) -> str:
     """Write a rule of the policy for people, for example ``mae above 1.5 x reference`` or ``mae beyond its learned limit``."""
-    name = _name(rule)
+    name = name_of(rule)
     if rule.calibrated:
         return f"{name} beyond its learned limit"
     limits = {
