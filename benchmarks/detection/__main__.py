@@ -116,6 +116,8 @@ def flights(results, *, is_quick: bool) -> None:
     if not is_quick:
         binary = data.cross_scored(data.flights_config("binary"), data.flights("binary"))
         thin = [(size, data.Scored(scored.config, data.thinned(scored.frames, size, 0), scored.models)) for size in (50, 200)]
+        for first, text in (("2013-04-01", "April to June"), ("2013-07-01", "July to September"), ("2013-10-01", "October to December")):
+            plan.append((f"flights, {text}, stretches", data.cross_scored(scored.config, data.flights(first=first)), False, 3, ()))
         plan += [(f"flights, {size} rows a day, stretches", item, False, 4, known[:6]) for size, item in thin]
         plan.append(("late flights (classification), stretches", binary, False, 4, late))
     for name, item, is_random, splits, changes in plan:

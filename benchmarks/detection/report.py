@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from benchmarks.detection.estimates import (
     table,
     within,
 )
+from benchmarks.detection.intervals import Estimate
 from benchmarks.detection.study import QUARTER, beginnings, delays, reasons, windows_in_alarm
 
 TEMPLATE = Path(__file__).with_name("template.md")
@@ -38,7 +40,8 @@ def write(results: Results, target: Path, images: Path) -> None:
         "minutes": f"{results.seconds / 60:.0f}",
         "dispersion": f"{spread:.1f}",
         "made": _made(results, spread),
-        "made_sources": _sources(results),
+        "made_sources": _sources([cell.quarters for cell in results.cells]),
+        "real_sources": _sources([item.quarters for item in results.real]),
         "real_alarms": _real_alarms(results, spread),
         "real_found": _real_found(results),
         "power": _power(results),
@@ -56,36 +59,32 @@ def write(results: Results, target: Path, images: Path) -> None:
 
 
 def _made(results: Results, spread: float) -> str:
-    head = ["data", "models", *(ARMS[arm] for arm in ARMS), "Evidently, defaults: windows in alarm"]
     rows = []
     for cell in results.cells:
-        rates = [number(rate(cell.quarters, arm, spread)) for arm in ARMS]
-        rows.append([name_of(cell), str(len(cell.quarters)), *rates, percent(windows_in_alarm(cell.quarters, "defaults"))])
-    return table(head, rows)
-
-
-def _sources(results: Results) -> str:
-    found: dict[str, int] = {}
-    for cell in results.cells:
-        for name, count in reasons(cell.quarters).items():
-            found[name] = found.get(name, 0) + count
-    quarters = sum(len(cell.quarters) for cell in results.cells)
-    rows = [[name, str(count), f"{count / quarters:.3f}"] for name, count in sorted(found.items(), key=lambda item: -item[1])]
-    return table(["test", "beginnings", "per quarter"], rows)
+        rates = [_alarms(rate(cell.quarters, arm, spread), cell.quarters, arm) for arm in ARMS]
+        rows.append([name_of(cell), str(len(cell.quarters)), *rates])
+    return table(["data", "models", *ARMS.values()], rows)
 
 
 def _real_alarms(results: Results, spread: float) -> str:
-    head = ["data", "splits", *(ARMS[arm] for arm in ARMS), "Evidently, defaults: windows in alarm"]
-    rows = [
-        [
-            item.name,
-            str(len(item.quarters)),
-            *(number(real_rate(item, arm, spread)) for arm in ARMS),
-            percent(windows_in_alarm(item.quarters, "defaults")),
-        ]
-        for item in results.real
-    ]
-    return table(head, rows)
+    rows = []
+    for item in results.real:
+        rates = [_alarms(real_rate(item, arm, spread), item.quarters, arm) for arm in ARMS]
+        rows.append([item.name, str(len(item.quarters)), *rates])
+    return table(["data", "splits", *ARMS.values()], rows)
+
+
+def _alarms(item: Estimate, quarters: Sequence[Sequence[Verdicts]], arm: str) -> str:
+    return f"{number(item)}; {percent(windows_in_alarm(quarters, arm))}"
+
+
+def _sources(groups: Sequence[Sequence[Sequence[Verdicts]]]) -> str:
+    found: Counter[str] = Counter()
+    for quarters in groups:
+        found.update(reasons(quarters))
+    exposure = sum(len(quarter) for quarters in groups for quarter in quarters) / QUARTER
+    rows = [[name, str(count), f"{count / exposure:.2f}"] for name, count in found.most_common()]
+    return table(["test", "beginnings", "per quarter"], rows)
 
 
 # --- what is found ----------------------------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STEADY = "steady_residual"
+SMALLEST_ROW_CHANGE = 0.1
+"""A window may have a tenth more or fewer rows than usual, also where the number hardly ever varies (clocks change)."""
 STUCK_EXCESS = 0.1
 """A column is stuck where its most frequent value is more frequent than ever before by this share of rows."""
 ExpectedLoss = Callable[["pd.DataFrame"], "np.ndarray"]
@@ -263,7 +265,7 @@ def _tests(config: MonitorConfig, reference: pd.DataFrame, measured: Sequence[Me
         elif metric == "most_frequent_share":
             tests.append(Test(address, Group.QUALITY, reference_rows=len(reference), largest_excess=STUCK_EXCESS))
         elif metric == "row_ratio":
-            tests.append(Test(address, Group.QUALITY, above=True, below=True))
+            tests.append(Test(address, Group.QUALITY, above=True, below=True, smallest_distance=SMALLEST_ROW_CHANGE))
         elif metric == "multivariate_drift":
             tests.append(Test(address, Group.DRIFT))
         elif metric == STEADY:

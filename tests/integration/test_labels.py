@@ -80,7 +80,9 @@ def test_a_window_is_estimated_then_restated_as_its_labels_arrive(world: World, 
     assert half != whole
     assert corrected > whole + 10
     assert again == corrected
-    revisions = world.sql("SELECT revision, (counts->>'labelled')::int AS labelled FROM driftgate.label_batch WHERE monitor = 'trips' ORDER BY revision")
+    revisions = world.sql(
+        "SELECT revision, (counts->>'labelled')::int AS labelled FROM driftgate.label_batch WHERE monitor = 'trips' ORDER BY revision"
+    )
     assert [row["labelled"] for row in revisions if row["revision"] > 0] == [100, 200, 200]
     decision = world.sql("SELECT action, reasons FROM driftgate.decision WHERE monitor = 'trips'")[0]
     assert decision["action"] == "alert"

@@ -65,6 +65,8 @@ class Test:
     usual_share: float | None = None
     reference_rows: int = 0
     """For shares."""
+    smallest_distance: float = 0.0
+    """How far from its level a number may be in any case."""
     largest_excess: float | None = None
     """For shares that are a maximum over values: what the largest one in the windows of the reference has to be exceeded by."""
 
@@ -141,7 +143,7 @@ def fit(
             shares[test.address] = fit_share_limit(known.values, known.rows, test.usual_share, test.reference_rows, chance=chance)
         else:
             learned = fit_value_limit(known.values, known.rows, chance=chance, above=test.above, below=test.below)
-            values[test.address] = inherit_value(learned, before.values.get(test.address), known.values)
+            values[test.address] = inherit_value(learned, before.values.get(test.address), known.values).at_least(test.smallest_distance)
     for test in (test for test in usable if test.is_slow):
         limit = _fit_slow(test, series[test.address], drift.get(test.address), chances[test.group], before.slow.get(test.address))
         if limit is not None:

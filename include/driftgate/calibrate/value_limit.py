@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -35,6 +35,12 @@ class ValueLimit:
         low = None if self.low is None else self.level + wider * (self.low - self.level)
         high = None if self.high is None else self.level + wider * (self.high - self.level)
         return low, high
+
+    def at_least(self, distance: float) -> Self:
+        """Return the limits, none of them closer to the level than this."""
+        low = None if self.low is None else min(self.low, self.level - distance)
+        high = None if self.high is None else max(self.high, self.level + distance)
+        return replace(self, low=low, high=high)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

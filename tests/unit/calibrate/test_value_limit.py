@@ -111,3 +111,10 @@ def test_limits_come_back_from_json() -> None:
     assert [ShareLimit.from_dict(json.loads(json.dumps(asdict(limit)))) for limit in limits] == limits
     value = fit_value_limit(numbers(), ROWS, chance=0.01, above=True, below=True)
     assert ValueLimit.from_dict(json.loads(json.dumps(asdict(value)))) == value
+
+
+def test_a_number_that_never_varied_may_still_vary_a_little() -> None:
+    limit = fit_value_limit(np.ones(20), np.full(20, 24), chance=1e-3, above=True, below=True).at_least(0.1)
+    assert limit.bounds(24) == pytest.approx((0.9, 1.1))
+    wide = fit_value_limit(np.random.default_rng(0).normal(1, 0.5, 60), np.full(60, 24), chance=1e-3, above=True, below=True)
+    assert wide.at_least(0.1) == wide
