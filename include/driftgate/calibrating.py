@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -272,7 +272,28 @@ def _tests(config: MonitorConfig, reference: pd.DataFrame, measured: Sequence[Me
             tests.append(Test(address, Group.SLOW_PERFORMANCE, below=True))
         elif metric == "position" and not (family == Family.CONCEPT_DRIFT and has_steady):
             tests.append(Test(address, Group.SLOW_DRIFT, below=True))
-    return tests
+    tests += _named_tests(config, addresses, {test.address for test in tests})
+    limited = {(rule.metric, rule.column) for rule in config.rules if not rule.calibrated}  # by the monitor file itself
+    return [test for test in tests if test.is_slow or test.address[1:] not in limited]
+
+
+def _named_tests(config: MonitorConfig, addresses: Sequence[Address], known: Collection[Address]) -> list[Test]:
+    """Return a test for each other number that a rule wants a learned limit for: KPIs, fairness gaps, further scores."""
+    from driftgate.calibrate.budget import Group
+    from driftgate.calibrate.fit import Test
+
+    named = {(rule.metric, rule.column) for rule in config.rules if rule.calibrated}
+    found = [address for address in addresses if (address[1], address[2]) in named and address not in known]
+    is_score = {address: address[0] == Family.PERFORMANCE for address in found}
+    return [
+        Test(
+            address,
+            Group.PERFORMANCE,
+            above=not (is_score[address] and address[1] in HIGHER_IS_BETTER),
+            below=not is_score[address] or address[1] in HIGHER_IS_BETTER,
+        )
+        for address in found
+    ]
 
 
 def _address(metric: Metric) -> Address:

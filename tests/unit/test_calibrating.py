@@ -408,3 +408,27 @@ def test_only_what_was_measured_is_judged(usual: Learned) -> None:
     kpi = Metric(Family.KPI, "revenue", 3.0)
     more = judge_measures(factories.make_config(), replace(measures, metrics=(*measures.metrics, kpi)), usual.calibration, {})
     assert kpi in more.metrics
+
+
+def test_a_rule_can_ask_for_the_learned_limit_of_a_kpi_and_a_gap() -> None:
+    rules = [{"metric": "long_share", "calibrated": True}, {"metric": "mae_gap", "column": "vendor", "calibrated": True}]
+    config = factories.make_config(
+        kpis=[{"name": "long_share", "expression": "share(duration > 15)"}],
+        fairness={"columns": ["vendor"], "minimum_rows": 5},
+        decision={"rules": rules},
+    )
+    limits = learned(config, reference_rows()).values
+    share = [float((factories.make_frame(ROWS, seed=day, day=day)["duration"] > 15).mean()) for day in range(DAYS)]
+    kpi = limits["kpi", "long_share", ""]
+    assert kpi.level == pytest.approx(np.mean(share))
+    assert kpi.low is not None
+    assert kpi.high is not None
+    assert kpi.low < min(share) <= max(share) < kpi.high
+    assert limits["fairness", "mae_gap", "vendor"].high is not None
+
+
+def test_a_limit_in_a_rule_is_not_replaced_by_a_learned_one() -> None:
+    config = factories.make_config(decision={"rules": [{"metric": "mae", "above_reference": 1.5}]})
+    calibration = learned(config, reference_rows())
+    assert ("performance", "mae", "") not in calibration.values
+    assert ("performance", "mae", "") in learned(factories.make_config(), reference_rows()).values

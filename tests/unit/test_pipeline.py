@@ -21,6 +21,7 @@ from driftgate.config.loader import load_monitor
 from driftgate.config.windows import window_at
 from driftgate.context import Context
 from driftgate.errors import ModelNotFoundError, SchemaError, SourceError
+from driftgate.loss_causes import loss_contributions
 from driftgate.mlflow_client import client
 from driftgate.record.mlflow_runs import find_run
 from driftgate.record.store import RecordStore
@@ -277,6 +278,21 @@ def test_limits_are_learned_at_promotion_and_the_default_rules_ask_them(
     assert slow is not None
     assert slow.threshold is not None
     assert baselines.load(context, "1") is not None, "the windows did not make them anew"
+    assert loss_contributions(context, worse.measures) is None, "no feature moved: only their meaning did"
+
+
+def test_a_shifted_feature_is_named_with_what_it_adds_to_the_error(champion: Context, caplog: pytest.LogCaptureFixture) -> None:
+    write_day(champion.settings, 8, factories.make_frame(150, seed=8, day=8, shift=9.0))
+    measures = pipeline.run_window(champion, day(champion, 8)).measures
+    assert measures is not None
+    found = loss_contributions(champion, measures)
+    assert found is not None
+    assert found["distance"] > 0
+    for folder in (champion.settings.references_dir / "trips").glob("*.estimator"):
+        shutil.rmtree(folder)
+    assert loss_contributions(champion, measures) is None
+    Path(champion.store.find_batch("trips", measures.window).path).unlink()
+    assert loss_contributions(champion, measures) is None, "causes never hold up an alarm"
 
 
 def test_without_a_champion_the_error_says_how_to_get_one(context: Context) -> None:

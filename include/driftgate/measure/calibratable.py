@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from driftgate.config.fairness import FAIRNESS_GAPS
 from driftgate.config.models import MonitorConfig
 from driftgate.measure.concept import concept_drift
 from driftgate.measure.drift import column_drift
+from driftgate.measure.fairness import fairness_metrics
+from driftgate.measure.kpis import kpi_metrics
 from driftgate.measure.multivariate import multivariate_drift
 from driftgate.measure.performance import labelled, scores_by_definition
 from driftgate.measure.position import position_metrics
@@ -25,4 +28,13 @@ def calibratable_metrics(config: MonitorConfig, current: pd.DataFrame, reference
     rows = labelled(config, current)
     if not rows.empty:
         metrics += [Metric(Family.PERFORMANCE, name, value) for name, value in scores_by_definition(config, rows).items()]
-    return metrics
+    return [*metrics, *_named(config, current, reference)]
+
+
+def _named(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame) -> list[Metric]:
+    """Return KPIs and gaps between groups where a rule wants a learned limit for one; a query is asked about live windows only."""
+    named = {rule.metric for rule in config.rules if rule.calibrated}
+    metrics = fairness_metrics(config, current, reference) if named & set(FAIRNESS_GAPS) else []
+    if named & {kpi.name for kpi in config.kpis}:
+        metrics += kpi_metrics(config, current, reference)
+    return [item for item in metrics if item.metric in named]
