@@ -69,7 +69,8 @@ def context(settings: Settings, store: Any, tmp_path: Path, connections: dict[st
     """The monitor `trips` of owner `tests`, in New York's time, with its records on the session's PostgreSQL."""
     folder = tmp_path / "monitors"
     folder.mkdir()
-    config = make_config(schedule={"timezone": "America/New_York"}).model_dump(mode="json", exclude_unset=True)
+    rules = [{"metric": "drift_share", "above": 0.5}]
+    config = make_config(schedule={"timezone": "America/New_York"}, decision={"rules": rules}).model_dump(mode="json", exclude_unset=True)
     (folder / "trips.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     own = dataclasses.replace(
         settings,
