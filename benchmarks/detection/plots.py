@@ -13,14 +13,15 @@ NOTHING = 0.02
 """Where a rate of zero is drawn on a logarithmic scale."""
 
 
-def _figure(width: float, height: float):
+def _figure(width: float, height: float, panels: int = 1):
     import matplotlib as mpl
 
     mpl.use("svg")
     from matplotlib import pyplot
 
-    pyplot.rcParams.update({"svg.hashsalt": "driftgate", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
-    return pyplot.subplots(figsize=(width, height), layout="constrained")
+    look = {"svg.hashsalt": "driftgate", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    pyplot.rcParams.update(look)
+    return pyplot.subplots(1, panels, figsize=(width, height), layout="constrained", sharey=panels > 1)
 
 
 def _save(figure, path: Path) -> None:
@@ -30,19 +31,22 @@ def _save(figure, path: Path) -> None:
     pyplot.close(figure)
 
 
-def false_alarms(path: Path, rows: Sequence[tuple[str, Estimate, Estimate]]) -> None:
-    """Draw false alarms per model and quarter: calibrated and Evidently's defaults, by kind of data."""
-    figure, axes = _figure(7.5, 0.8 + 0.28 * len(rows))
-    for place, (_, calibrated, defaults) in enumerate(rows):
-        for estimate, name, offset in ((calibrated, "calibrated", -0.12), (defaults, "defaults", 0.12)):
+def false_alarms(path: Path, rows: Sequence[tuple[str, Sequence[tuple[str, Estimate, float]]]]) -> None:
+    """Draw false alarms per model and quarter, and the share of windows in alarm; rows are (label, [(arm, rate, share)])."""
+    figure, (rates, shares) = _figure(9.0, 1.0 + 0.28 * len(rows), 2)
+    for place, (_, arms) in enumerate(rows):
+        for (name, estimate, share), offset in zip(arms, (-0.14, 0.14), strict=True):
             low, value, high = (max(item, NOTHING) for item in (estimate.low, estimate.value, estimate.high))
-            axes.plot([low, high], [place + offset] * 2, color=COLOURS[name], linewidth=1.5)
-            axes.plot(value, place + offset, "o", color=COLOURS[name], markersize=4)
-    axes.axvline(1.0, color=COLOURS["budget"], linestyle="--", linewidth=1)
-    axes.set(xscale="log", xlim=(NOTHING, 120), xlabel="false alarms per model and quarter (95 % interval); dashed: the budget")
-    axes.set_yticks(range(len(rows)), [label for label, _, _ in rows])
-    axes.invert_yaxis()
-    _legend(axes, ("calibrated", "Driftgate, calibrated"), ("defaults", "Evidently, defaults"))
+            rates.plot([low, high], [place + offset] * 2, color=COLOURS[name], linewidth=1.5)
+            rates.plot(value, place + offset, "o", color=COLOURS[name], markersize=4)
+            shares.barh(place + offset, share, 0.26, color=COLOURS[name])
+    rates.axvline(1.0, color=COLOURS["budget"], linestyle="--", linewidth=1)
+    rates.set(xscale="log", xlim=(NOTHING, 40), xlabel="alarms that begin, per model and quarter\n(95 % interval; dashed: the budget)")
+    rates.set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
+    shares.set(xlim=(0, 1.02), xlabel="share of windows in alarm")
+    rates.set_yticks(range(len(rows)), [label for label, _ in rows])
+    rates.invert_yaxis()
+    _legend(figure, ("calibrated", "Driftgate, calibrated"), ("defaults", "Evidently, defaults"))
     _save(figure, path)
 
 
@@ -57,7 +61,7 @@ def found_in_week(path: Path, rows: Sequence[tuple[str, Estimate, Estimate]]) ->
     axes.set_yticks(places, [row[0] for row in rows])
     axes.set(xlim=(0, 1.02), xlabel="share of cases found within 7 windows (95 % interval)")
     axes.invert_yaxis()
-    _legend(axes, ("calibrated", "Driftgate, calibrated"), ("equal", "Evidently, limits scaled to as many false alarms"))
+    _legend(figure, ("calibrated", "Driftgate, calibrated"), ("equal", "Evidently, equal false alarms"))
     _save(figure, path)
 
 
@@ -71,27 +75,31 @@ def power(path: Path, sizes: Sequence[int], lines: Sequence[tuple[str, str, Sequ
         axes.fill_between(sizes, [item.low for item in values], [item.high for item in values], color=COLOURS[name], alpha=0.08)
     axes.set(xscale="log", ylim=(-0.02, 1.02), xlabel="rows per window", ylabel="share found in the first changed window")
     axes.set_xticks(sizes, [str(size) for size in sizes])
-    axes.legend(fontsize=7, frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False, handlelength=3.5)
     _save(figure, path)
 
 
 def bike(path: Path, rows: Sequence[tuple[str, Sequence[object], Sequence[bool], Sequence[bool]]]) -> None:
     """Draw the days in alarm: by errors of the model, and by features."""
+    from matplotlib.dates import ConciseDateFormatter, MonthLocator
+
     figure, axes = _figure(7.5, 1.0 + 0.5 * len(rows))
     for place, (_, days, errors, features) in enumerate(rows):
         for flags, name, offset in ((errors, "calibrated", -0.15), (features, "defaults", 0.15)):
             days_on = [day for day, flag in zip(days, flags, strict=True) if flag]
             axes.plot(days_on, [place + offset] * len(days_on), "|", color=COLOURS[name], markersize=7)
     axes.set_yticks(range(len(rows)), [row[0] for row in rows])
+    locator = MonthLocator(bymonth=(1, 7))
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes.invert_yaxis()
-    _legend(axes, ("calibrated", "errors of the model alarm"), ("defaults", "features alarm"))
+    _legend(figure, ("calibrated", "errors of the model alarm"), ("defaults", "features alarm"))
     _save(figure, path)
 
 
-def _legend(axes, *entries: tuple[str, str]) -> None:
+def _legend(figure, *entries: tuple[str, str]) -> None:
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=COLOURS[name], label=label) for name, label in entries]
-    axes.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.18 if len(axes.get_yticks()) < 12 else -0.1), ncols=2, frameon=False
+    figure.legend(
+        handles=[Patch(color=COLOURS[name], label=label) for name, label in entries], loc="outside lower center", ncols=2, frameon=False
     )

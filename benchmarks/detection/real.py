@@ -31,6 +31,11 @@ class Result:
     quarters: list[list[Verdicts]] = field(default_factory=list)
     cases: dict[str, list[list[Verdicts]]] = field(default_factory=dict)
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether these are whole days in stretches, which no other result has."""
+        return self.name.endswith("stretches") and "rows a day" not in self.name and "classification" not in self.name
+
 
 def splits(windows: int, count: int, *, is_random: bool, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return windows to calibrate on and windows held out: at random, or a stretch held out that moves round the data."""

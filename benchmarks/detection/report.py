@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from benchmarks.detection import plots
@@ -28,7 +29,7 @@ from benchmarks.detection.estimates import (
 from benchmarks.detection.intervals import Estimate
 from benchmarks.detection.study import QUARTER, beginnings, delays, reasons, windows_in_alarm
 
-TEMPLATE = Path(__file__).with_name("template.md")
+TEMPLATE, TABLE_TEMPLATE = (Path(__file__).with_name(name) for name in ("template.md", "template_table.md"))
 
 
 def write(results: Results, target: Path, images: Path) -> None:
@@ -48,7 +49,7 @@ def write(results: Results, target: Path, images: Path) -> None:
         "bike": _bike(results),
         "verdicts": verdicts(results, spread),
     }
-    text = TEMPLATE.read_text(encoding="utf-8")
+    text = (TEMPLATE if results.cells else TABLE_TEMPLATE).read_text(encoding="utf-8")
     for name, value in parts.items():
         text = text.replace(f"{{{{{name}}}}}", value)
     target.write_text(text, encoding="utf-8")
@@ -91,7 +92,7 @@ def _sources(groups: Sequence[Sequence[Sequence[Verdicts]]]) -> str:
 
 
 def _real_found(results: Results) -> str:
-    return "\n\n".join(_found(results, item.name, item.quarters, item.cases) for item in results.real if item.cases)
+    return "\n\n".join(_found(results, item.name, item.quarters, item.cases) for item in results.real if len(item.cases) > 1)
 
 
 def _power(results: Results) -> str:
@@ -144,9 +145,15 @@ def _bike(results: Results) -> str:
 # --- words and figures ------------------------------------------------------------------------------------------------
 
 
+def _both(measure: Callable[..., Estimate], item: Any, spread: float) -> list[tuple[str, Estimate, float]]:
+    """Return rate and share of windows in alarm of the two arms that are drawn."""
+    source = item if measure is real_rate else item.quarters
+    return [(arm, measure(source, arm, spread), windows_in_alarm(item.quarters, arm)) for arm in ("calibrated", "defaults")]
+
+
 def _figures(results: Results, spread: float, images: Path) -> None:
-    rows = [(name_of(cell), rate(cell.quarters, "calibrated", spread), rate(cell.quarters, "defaults", spread)) for cell in results.cells]
-    rows += [(item.name, real_rate(item, "calibrated", spread), real_rate(item, "defaults", spread)) for item in results.real]
+    rows = [(name_of(cell), _both(rate, cell, spread)) for cell in results.cells]
+    rows += [(item.name, _both(real_rate, item, spread)) for item in results.real]
     plots.false_alarms(images / "detection-false-alarms.svg", rows)
     for item in results.real:
         if item.cases and "arrival+15" in item.cases and item is next(one for one in results.real if "arrival+15" in one.cases):

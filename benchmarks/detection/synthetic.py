@@ -133,10 +133,10 @@ def changes() -> list[Change]:
         Change("mix-0.2", "5 levels: 20 % of rows turn into the rarest", lambda f, _a, rng: mixed(f, "level5_0", "v04", 0.2, rng)),
         Change("missing-0.05", "5 % of a full column missing", lambda f, _a, rng: blanked(f, "gamma_0", 0.05, rng)),
         Change("units", "gamma column: units x 1000", lambda f, _a, _r: scaled(f, "gamma_0", 1000)),
-        Change("stuck", "count column: stuck at one value", lambda f, _a, _r: stuck(f, "count_0")),
+        Change("made-stuck", "count column: stuck at one value", lambda f, _a, _r: stuck(f, "count_0")),
         Change("concept-0.25", "target + 0.25 error standard deviations, same features", lambda f, _a, _r: shifted(f, "y", 0.25)),
         Change("worse-0.2", "absolute errors + 0.2", lambda f, _a, _r: worse(f, "y", "prediction", 0.2)),
-        Change("ramp", "normal column: ramp to + 0.5 standard deviations in 7 windows",
+        Change("made-ramp", "normal column: ramp to + 0.5 standard deviations in 7 windows",
                lambda f, after, _r: shifted(f, "normal_0", ramp(0.5, 7, after))),
     ]  # fmt: skip
 

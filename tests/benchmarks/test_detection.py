@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from benchmarks.detection import fast, inject, intervals, real, study
 from benchmarks.detection.arms import ARMS, Verdicts, _others
+from benchmarks.detection.criteria import is_below
 from benchmarks.detection.estimates import Results
 from benchmarks.detection.report import write
 from benchmarks.detection.synthetic import Maker, Spec, changes, expected_loss
@@ -108,6 +109,14 @@ def test_delay_counts_from_the_first_changed_window() -> None:
     cases = [[verdict(0), verdict(2)], [verdict(2), verdict(0)], [verdict(0), verdict(0)]]
     assert study.delays(cases, "defaults").tolist() == [2.0, 1.0, np.inf]
     assert study.single(cases, "defaults") == (1, 3)
+
+
+@pytest.mark.parametrize(("only_other", "only_own", "expected"), [(6, 0, True), (5, 0, False), (9, 1, True), (8, 2, False), (0, 9, False)])
+def test_below_beyond_noise_is_the_exact_sign_test(only_other: int, only_own: int, expected: bool) -> None:
+    # one-sided binomial tails: 1/64, 1/32, 11/1024, 56/1024
+    own = np.array([False] * only_other + [True] * only_own + [True] * 5)
+    other = np.array([True] * only_other + [False] * only_own + [True] * 5)
+    assert is_below(own, other) is expected
 
 
 def test_held_out_windows_are_never_calibrated_on() -> None:
