@@ -13,7 +13,7 @@ from driftgate.calibrate.value_limit import ShareLimit, ValueLimit
 from driftgate.config.rule_names import ESTIMATED
 from driftgate.records import Direction, Family, Metric, MetricVerdict
 
-FORMAT = 2
+FORMAT = 3
 _ROUNDING = 1e-9
 """A value counts as beyond a limit when it is by more than this part of it: values are kept to ten digits."""
 SLOW_DRIFT = "slow_drift"

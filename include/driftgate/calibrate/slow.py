@@ -3,7 +3,8 @@
 Each window gives one number per column (the position of its values, a drift score, an error), standardised by level and spread of the
 ordinary windows. The statistic of a window is the largest mean of the last 1, 2, ... ``LENGTH`` of them, each divided by its
 standard error: the window-limited generalised likelihood ratio of Lai (Sequential changepoint detection in quality control and
-dynamical systems, JRSS B 57, 1995), which needs no guess of the size of the change. Ordinary windows follow each other with some
+dynamical systems, JRSS B 57, 1995), which needs no guess of the size of the change. Earlier windows are bounded in it, so that one odd
+window does not alarm for a fortnight. Ordinary windows follow each other with some
 persistence (weather lasts), which an autoregression of order one describes; and level and spread are known from some windows
 only. Both enter the standard error, and the limit is simulated with both (level, spread and persistence estimated anew in every run)
 so that the chance of an alarm *beginning* in a window is the one asked for.
@@ -20,6 +21,8 @@ import numpy as np
 
 LENGTH = 14
 """Windows that are looked at together at most."""
+LARGEST_PAST = 2.0
+"""An earlier window counts for at most so many standard deviations: one odd window is over when it is over."""
 RUNS, STEPS = 1_500, 200
 LARGEST_PERSISTENCE = 0.9
 SMALLEST_LIMIT = 2.0
@@ -107,12 +110,14 @@ def _inflation(count: int, persistence: float) -> float:
 
 def _scan(standard: np.ndarray, windows: int, persistence: float, two_sided: bool) -> np.ndarray:
     """Return the statistic at every step of runs of standardised values, shape (runs, steps)."""
-    sums = np.concatenate([np.zeros((len(standard), 1)), np.cumsum(standard, axis=1)], axis=1)
+    bounded = np.clip(standard, -LARGEST_PAST, LARGEST_PAST)
+    sums = np.concatenate([np.zeros((len(standard), 1)), np.cumsum(bounded, axis=1)], axis=1)
+    own = standard - bounded
     found = np.full(standard.shape, -np.inf)
     known = _inflation(windows, persistence) / windows
     for count in range(1, min(LENGTH, standard.shape[1]) + 1):
         error = np.sqrt(_inflation(count, persistence) / count + known)
-        means = (sums[:, count:] - sums[:, :-count]) / count / error
+        means = (sums[:, count:] - sums[:, :-count] + own[:, count - 1 :]) / count / error
         found[:, count - 1 :] = np.maximum(found[:, count - 1 :], np.abs(means) if two_sided else means)
     return found
 

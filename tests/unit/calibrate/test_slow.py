@@ -108,3 +108,19 @@ def test_a_limit_comes_back_from_json() -> None:
     )
     assert limit is not None
     assert SlowLimit.from_dict(json.loads(json.dumps(asdict(limit)))) == limit
+
+
+@pytest.mark.parametrize("two_sided", [True, False])
+def test_one_odd_window_is_over_when_it_is_over(two_sided: bool) -> None:
+    known = np.random.default_rng(11).standard_normal(60)
+    limit = fit_slow_limit(known, np.full(60, 100), chance=1e-3, two_sided=two_sided)
+    assert limit is not None
+    ordinary = [limit.level] * 5
+    odd = limit.level + 12 * limit.spread
+    rows = [100] * 14
+    assert limit.statistic([*ordinary, odd], rows[:6]) > limit.limit, "the odd window itself alarms"
+    for after in range(1, 8):
+        values = [*ordinary, odd, *([limit.level] * after)]
+        assert limit.statistic(values, rows[: len(values)]) < limit.limit, f"{after} windows later"
+    lasting = [*ordinary, *([limit.level + 1.5 * limit.spread] * 9)]
+    assert limit.statistic(lasting, rows) > limit.limit, "a change that stays is found"
