@@ -21,20 +21,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 FULL = (
     # rows, columns, day effects, models, whether changes follow
-    (50, 8, False, 24, True),
-    (200, 8, False, 24, True),
-    (1000, 8, False, 24, True),
-    (5000, 8, False, 20, True),
-    (50, 5, False, 20, False),
-    (5000, 5, False, 10, False),
-    (200, 20, False, 12, False),
-    (1000, 20, False, 12, False),
-    (50, 50, False, 6, False),
-    (1000, 50, False, 4, False),
-    (5000, 50, False, 3, False),
-    (50, 8, True, 12, False),
-    (200, 8, True, 12, False),
-    (1000, 8, True, 12, False),
+    (50, 8, False, 12, True),
+    (200, 8, False, 12, True),
+    (1000, 8, False, 12, True),
+    (5000, 8, False, 10, True),
+    (50, 5, False, 12, False),
+    (5000, 5, False, 6, False),
+    (200, 20, False, 6, False),
+    (1000, 20, False, 6, False),
+    (50, 50, False, 4, False),
+    (1000, 50, False, 3, False),
+    (5000, 50, False, 2, False),
+    (50, 8, True, 10, False),
+    (200, 8, True, 10, False),
+    (1000, 8, True, 8, False),
 )
 QUICK = ((50, 5, False, 3, False), (200, 8, False, 3, True), (1000, 8, True, 2, False))
 
