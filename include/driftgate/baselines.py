@@ -20,7 +20,7 @@ from driftgate import calibrating
 from driftgate.config.models import MonitorConfig
 from driftgate.context import Context
 from driftgate.errors import DriftgateError
-from driftgate.records import BatchStatus, Measures, Metric, Window
+from driftgate.records import UNVERSIONED, BatchStatus, Measures, Metric, Window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNVERSIONED = "source"
-"""Model version of monitors whose rows bring their own predictions."""
 _FOLDER = "estimator"
 
 
@@ -111,7 +109,7 @@ def _scored_file(context: Context, model_version: str | None) -> Path | None:
     if model_version is None or context.config.reference.kind == "window":
         return None
     known = context.registry.describe(context.config.model_name, model_version)
-    path = context.settings.home / "training" / context.config.id / known.tags.get(TRIGGER_TAG, "-") / SCORED_FILE
+    path = context.settings.training_dir(context.config.id, known.tags.get(TRIGGER_TAG, "-")) / SCORED_FILE
     return path if path.is_file() else None
 
 

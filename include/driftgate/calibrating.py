@@ -259,7 +259,7 @@ def _tests(config: MonitorConfig, reference: pd.DataFrame, measured: Sequence[Me
     tests = [*_drift_tests(config, reference, addresses), *_missing_tests(config, reference, addresses)]
     for address in addresses:
         family, metric, _ = address
-        if metric in (config.primary_metric, f"estimated_{config.primary_metric}"):
+        if metric == config.primary_metric:
             is_lower_better = config.primary_metric not in HIGHER_IS_BETTER
             tests.append(Test(address, Group.PERFORMANCE, above=is_lower_better, below=not is_lower_better))
         elif metric == "most_frequent_share":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from driftgate import baselines
 from driftgate.context import Context, open_context
 from driftgate.errors import ModelNotFoundError
+from driftgate.records import UNVERSIONED
 from driftgate.rules import number
 from driftgate.settings import Settings
 from driftgate.text import align
@@ -25,9 +26,7 @@ def calibrate_command(settings: Settings, monitor_id: str, version: str | None, 
     version = version or _champion(context)
     known = baselines.load(context, version) if show else baselines.build(context, version)
     if known is None:
-        print(
-            f"{monitor_id}: nothing was learned yet for version {version or baselines.UNVERSIONED}; run `driftgate calibrate {monitor_id}`"
-        )
+        print(f"{monitor_id}: nothing was learned yet for version {version or UNVERSIONED}; run `driftgate calibrate {monitor_id}`")
         return 1
     if known.calibration is None:
         print(f"{monitor_id}: {_why_none(context)}")
@@ -58,7 +57,7 @@ def render(context: Context, version: str | None, calibration: Calibration) -> l
     rows = round(calibration.usual_rows)
     table = [_HEAD, *sorted(_drift_lines(calibration, rows)), *_other_lines(calibration, rows)]
     return [
-        f"{context.config.id}, version {version or baselines.UNVERSIONED}: at most {calibration.budget}, "
+        f"{context.config.id}, version {version or UNVERSIONED}: at most {calibration.budget}, "
         f"a chance of {calibration.chance_per_window:.2%} per window for all of the following together",
         f"learned from {calibration.windows} windows of about {rows} rows, {calibration.first[:10]} to {calibration.last[:10]}",
         *_inherited(calibration),

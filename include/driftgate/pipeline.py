@@ -17,6 +17,7 @@ from driftgate import incidents
 from driftgate.context import Context
 from driftgate.errors import GateFailedError, SourceError
 from driftgate.files import write_json
+from driftgate.records import UNVERSIONED as UNVERSIONED
 from driftgate.records import Batch, BatchStatus, Cause, Decision, Export, GateResult, GateVerdict, Measures, Sink, Window, to_dict
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from driftgate.report.evidently_report import RenderedReport
 
 log = logging.getLogger(__name__)
-
-UNVERSIONED = "source"
-"""Model version of monitors whose rows bring their own predictions."""
 
 
 @dataclass(frozen=True)

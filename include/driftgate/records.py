@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from driftgate.vocabulary import DRIFT_FAMILIES as DRIFT_FAMILIES
+from driftgate.vocabulary import UNVERSIONED as UNVERSIONED
 from driftgate.vocabulary import Action as Action
 from driftgate.vocabulary import BatchStatus as BatchStatus
 from driftgate.vocabulary import Cause as Cause

@@ -51,7 +51,7 @@ def build_training_set(context: Context, trigger_window: Window, *, start: datet
 
 def training_folder(context: Context, trigger_window: Window) -> Path:
     """Return where the training set of a retraining lies."""
-    return context.settings.home / "training" / context.config.id / trigger_window.key
+    return context.settings.training_dir(context.config.id, trigger_window.key)
 
 
 def _without_overlaps(batches: list[Batch]) -> list[Batch]:

@@ -85,6 +85,10 @@ class Settings:
         """Folder of everything made for one window: batch, measures, reports."""
         return self.batches_dir / monitor / window_key
 
+    def training_dir(self, monitor: str, window_key: str) -> Path:
+        """Folder of the training set of a retraining, by its trigger window."""
+        return self.home / "training" / monitor / window_key
+
     def require_database(self) -> str:
         if not self.database_uri:
             raise SettingsError(

@@ -118,3 +118,7 @@ class Cause(StrEnum):
     POLICY = "policy"  # rules of the decision policy are broken
     RUN = "run"  # a task of the monitor's DAG failed
     RETRAIN = "retrain"  # a task of the retraining DAG failed
+
+
+UNVERSIONED = "source"
+"""Model version of monitors whose rows bring their own predictions."""

@@ -62,8 +62,8 @@ def timetable(config: MonitorConfig) -> MonitorTimetable | None:
     return MonitorTimetable(plan.cron, zone, start, end)
 
 
-def monitor_form(config: MonitorConfig) -> dict[str, Param]:
-    """Fields of the trigger form of a monitor."""
+def window_fields(config: MonitorConfig, about_start: str) -> dict[str, Param]:
+    """Fields of a trigger form that name one window; ``about_start`` says what it is and what follows from leaving it empty."""
     zone, size = config.schedule.timezone, format_duration(config.window.size)
     moment = "date" if config.window.size % timedelta(days=1) == timedelta(0) else "date-time"
     return {
@@ -72,7 +72,7 @@ def monitor_form(config: MonitorConfig) -> dict[str, Param]:
             type=["null", "string"],
             format=moment,
             title="Window start",
-            description=f"First moment of the window, in {zone}. Empty: the last complete window ({size}).",
+            description=about_start,
         ),
         "window_end": Param(
             None,
@@ -81,6 +81,14 @@ def monitor_form(config: MonitorConfig) -> dict[str, Param]:
             title="Window end",
             description=f"First moment after the window (not part of it), in {zone}. Empty: start + {size}.",
         ),
+    }
+
+
+def monitor_form(config: MonitorConfig) -> dict[str, Param]:
+    """Fields of the trigger form of a monitor."""
+    zone, size = config.schedule.timezone, format_duration(config.window.size)
+    return {
+        **window_fields(config, f"First moment of the window, in {zone}. Empty: the last complete window ({size})."),
         "reprocess": Param(
             False,
             type="boolean",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
-from driftgate.config.types import format_duration
+from driftgate_airflow.dag_parts import window_fields
 from driftgate_airflow.notifiers.label_failure import LabelFailureNotifier
 
 if TYPE_CHECKING:
@@ -34,21 +33,5 @@ def label_arguments(arguments: dict[str, Any], monitor: LoadedMonitor) -> dict[s
 
 def performance_form(config: MonitorConfig) -> dict[str, Param]:
     """Fields of the trigger form: one window, or every window that is due."""
-    zone, size = config.schedule.timezone, format_duration(config.window.size)
-    moment = "date" if config.window.size % timedelta(days=1) == timedelta(0) else "date-time"
-    return {
-        "window_start": Param(
-            None,
-            type=["null", "string"],
-            format=moment,
-            title="Window start",
-            description=f"First moment of the window of the predictions, in {zone}. Empty: every window that is due.",
-        ),
-        "window_end": Param(
-            None,
-            type=["null", "string"],
-            format=moment,
-            title="Window end",
-            description=f"First moment after the window (not part of it), in {zone}. Empty: start + {size}.",
-        ),
-    }
+    zone = config.schedule.timezone
+    return window_fields(config, f"First moment of the window of the predictions, in {zone}. Empty: every window that is due.")

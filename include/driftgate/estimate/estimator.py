@@ -16,6 +16,7 @@ import pandas as pd
 
 from driftgate.columns import labels, positive_label
 from driftgate.config.models import MonitorConfig
+from driftgate.config.rule_names import ESTIMATED
 from driftgate.estimate.calibrator import Calibrator, fit_calibrator
 from driftgate.estimate.loss_model import LossModel, fit_loss_model
 from driftgate.estimate.spread import MINIMUM_WINDOWS, Spread, learn_spread, scale_of, to_scale
@@ -31,7 +32,6 @@ from driftgate.estimate.tables import (
 )
 from driftgate.records import Family, Metric, MetricVerdict
 
-PREFIX = "estimated_"
 METHODS = {"regression": "dle", "binary": "cbpe"}
 FOLDS = 5
 """Contiguous blocks of windows; each is estimated by what was fitted on the others."""
@@ -119,7 +119,7 @@ def _metric(estimator: Estimator, name: str, value: float | None, rows: int, ver
     low, high = limits or (None, None)
     return Metric(
         Family.PERFORMANCE_ESTIMATED,
-        PREFIX + name,
+        ESTIMATED + name,
         value,
         verdict=verdict,
         method=METHODS[estimator.task],

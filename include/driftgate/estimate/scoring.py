@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from driftgate.estimate.estimator import PREFIX
+from driftgate.config.rule_names import ESTIMATED
 from driftgate.records import Family, Metric, MetricVerdict
 
 ERROR, COVERED = "estimate_error_", "estimate_covered_"
@@ -31,8 +31,8 @@ def score_estimates(estimated: Sequence[Metric], realised: Sequence[Metric]) -> 
     scores = {(item.metric, item.column, item.segment): item for item in realised if item.family is Family.PERFORMANCE}
     found: list[Metric] = []
     for item in estimated:
-        if item.family is Family.PERFORMANCE_ESTIMATED and item.metric.startswith(PREFIX):
-            found += _pair(item, scores.get((item.metric.removeprefix(PREFIX), item.column, item.segment)))
+        if item.family is Family.PERFORMANCE_ESTIMATED and item.metric.startswith(ESTIMATED):
+            found += _pair(item, scores.get((item.metric.removeprefix(ESTIMATED), item.column, item.segment)))
     return found
 
 

@@ -9,10 +9,7 @@ from sqlalchemy import ColumnElement, Engine, Table, and_, func, select
 
 from driftgate.record import rows, tables
 from driftgate.record.connection import transaction
-from driftgate.records import Batch, BatchStatus, Family, GateVerdict, MetricVerdict, Window
-
-_UNVERSIONED = "source"
-"""Model version under which the records keep the metrics of rows that bring their own predictions."""
+from driftgate.records import UNVERSIONED, Batch, BatchStatus, Family, GateVerdict, MetricVerdict, Window
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class PastWindow:
 def past_windows(engine: Engine, monitor: str, stretch: Window) -> Sequence[PastWindow]:
     """Return the windows that overlap a stretch of time, oldest first; one query."""
     batch, gate, decision, metric = tables.batch, tables.gate_result, tables.decision, tables.metric
-    version = func.coalesce(batch.c.model_version, _UNVERSIONED)
+    version = func.coalesce(batch.c.model_version, UNVERSIONED)
     drifted = and_(
         _same_window(batch, metric),
         metric.c.model_version == version,

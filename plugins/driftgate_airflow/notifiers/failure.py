@@ -25,6 +25,7 @@ class FailureNotifier(MonitorNotifier):
     A batch that the gate stopped has its own incident already; for it only messages are delivered.
     """
 
+    no_window = "no incident: it is not known which window the run is about"
     lost = "nobody was told that a task of monitor %s failed; see the incidents page"
 
     def notify(self, context: Context) -> None:
@@ -42,13 +43,15 @@ class FailureNotifier(MonitorNotifier):
         from driftgate.records import Cause
 
         is_retraining = context["dag_run"].dag_id == monitor.config.retrain_dag_id
-        window = (
-            _trigger_window(monitor, context) if is_retraining else window_of_run(monitor.config, context["dag_run"], context["params"])
-        )
+        window = _trigger_window(monitor, context) if is_retraining else self._window(monitor, context)
         if window is None:
-            self.log.warning("no incident: it is not known which window the run is about")
+            self.log.warning(self.no_window)
             return
         incidents.task_failed(monitor, Cause.RETRAIN if is_retraining else Cause.RUN, window, _detail(context))
+
+    def _window(self, monitor: MonitorContext, context: Context) -> Window | None:
+        """Return the window that the run is about."""
+        return window_of_run(monitor.config, context["dag_run"], context["params"])
 
 
 def _is_gate_verdict(context: Context) -> bool:

@@ -14,6 +14,8 @@ from driftgate_airflow.operators.base import DriftgateOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from driftgate.records import Decision
+
 DECISION_KEY = "decision"
 """XCom key of the decision with its reasons; the operator's own result is the branch that was taken."""
 ALERT_TASK = "alert"
@@ -37,14 +39,20 @@ class DecideOperator(DriftgateOperator, BaseBranchOperator):
 
     def choose_branch(self, context: Context) -> list[str]:
         from driftgate import pipeline
-        from driftgate.records import Action, to_dict
 
         monitor = self.open_context()
         decision = pipeline.decide(monitor, pipeline.load_measures(Path(self.measures["path"])))
         push_window_links(context, monitor, decision.window)
-        for reason in decision.reasons:
-            self.log.info("For: %s", reason)
-        for reason in decision.reasons_against:
-            self.log.info("Against: %s", reason)
-        context["ti"].xcom_push(key=DECISION_KEY, value=to_dict(decision))
-        return [decision.action.value, ALERT_TASK] if decision.action is Action.RETRAIN else [decision.action.value]
+        return follow(self.log, context, decision)
+
+
+def follow(log: Any, context: Context, decision: Decision) -> list[str]:
+    """Log the reasons, leave the decision for the tasks that follow, and return their ids."""
+    from driftgate.records import Action, to_dict
+
+    for reason in decision.reasons:
+        log.info("For: %s", reason)
+    for reason in decision.reasons_against:
+        log.info("Against: %s", reason)
+    context["ti"].xcom_push(key=DECISION_KEY, value=to_dict(decision))
+    return [decision.action.value, ALERT_TASK] if decision.action is Action.RETRAIN else [decision.action.value]

@@ -9,7 +9,7 @@ from airflow.sdk import BaseBranchOperator
 
 from driftgate_airflow.links import WINDOW_LINKS, push_window_links
 from driftgate_airflow.operators.base import DriftgateOperator
-from driftgate_airflow.operators.decide import ALERT_TASK, DECISION_KEY
+from driftgate_airflow.operators.decide import follow
 from driftgate_airflow.operators.ingest_window import WINDOW_KEY
 
 if TYPE_CHECKING:
@@ -39,10 +39,5 @@ class RoutePerformanceOperator(DriftgateOperator, BaseBranchOperator):
             return [Action.NO_ACTION.value]
         decision = Decision.from_dict(self.restated["decision"])
         push_window_links(context, self.open_context(), decision.window)
-        for reason in decision.reasons:
-            self.log.info("For: %s", reason)
-        for reason in decision.reasons_against:
-            self.log.info("Against: %s", reason)
         context["ti"].xcom_push(key=WINDOW_KEY, value=decision.window.key)
-        context["ti"].xcom_push(key=DECISION_KEY, value=self.restated["decision"])
-        return [decision.action.value, ALERT_TASK] if decision.action is Action.RETRAIN else [decision.action.value]
+        return follow(self.log, context, decision)
