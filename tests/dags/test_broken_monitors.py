@@ -67,22 +67,24 @@ def test_airflows_database_keeps_the_good_dags_active_and_names_the_broken_file(
 
     from airflow_env import ROOT
 
-    def stored() -> tuple[dict[str, bool], dict[str, str]]:
+    def parse_and_store() -> tuple[dict[str, bool], dict[str, str]]:
         bag = DagBag(dag_folder=str(ROOT / "dags"), bundle_path=ROOT / "dags", bundle_name="dags-folder")
         sync_bag_to_db(bag, "dags-folder", None)
         with create_session() as session:
-            dags = {dag.dag_id: dag.is_stale or dag.has_import_errors for dag in session.scalars(select(DagModel))}
+            stored = [dag for dag in session.scalars(select(DagModel)) if dag.dag_id not in earlier]
+            dags = {dag.dag_id: dag.is_stale or dag.has_import_errors for dag in stored}
             found = {str(item.filename): str(item.stacktrace) for item in session.scalars(select(ParseImportError))}
         return dags, found
 
     with create_session() as session:
         DagBundlesManager().sync_bundles_to_db(session=session)
+        earlier = set(session.scalars(select(DagModel.dag_id)))  # of other tests, which share the database
     write_monitor("good")
     write_monitor("wrong", task="guessing")
-    dags, found = stored()
+    dags, found = parse_and_store()
     assert dags == {"monitor__good": False, "retrain__good": False}
     assert set(found) == {"broken_monitors.py"}
     assert "wrong.yaml" in found["broken_monitors.py"]
     write_monitor("wrong")
-    dags, found = stored()
+    dags, found = parse_and_store()
     assert (set(dags), found) == ({"monitor__good", "retrain__good", "monitor__wrong", "retrain__wrong"}, {})
