@@ -21,6 +21,7 @@ from driftgate.config.models import MonitorConfig
 from driftgate.context import Context
 from driftgate.errors import DriftgateError
 from driftgate.records import UNVERSIONED, BatchStatus, Measures, Metric, Window
+from driftgate.storage import DataPath, read_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,13 +84,11 @@ def _build(context: Context, model_version: str | None, window: Window | None, s
 
 def _rows(context: Context, model_version: str | None, window: Window | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return every scored row of the reference's time, and the reference itself (thinned where there are many)."""
-    import pandas as pd
-
     from driftgate.references import calibration_reference
 
     reference = calibration_reference(context, model_version, window).frame
     scored = _scored_file(context, model_version)
-    return (reference if scored is None else pd.read_parquet(scored)), reference
+    return (reference if scored is None else read_frame(scored)), reference
 
 
 def _delivered(context: Context, rows: pd.DataFrame) -> dict[Window, int]:
@@ -102,8 +101,8 @@ def _delivered(context: Context, rows: pd.DataFrame) -> dict[Window, int]:
     return {batch.window: batch.rows for batch in batches if batch.rows > 0 and batch.status is not BatchStatus.QUARANTINED}
 
 
-def _scored_file(context: Context, model_version: str | None) -> Path | None:
-    """Return the file of all scored training rows of a version, if this machine still has it."""
+def _scored_file(context: Context, model_version: str | None) -> DataPath | None:
+    """Return the file of all scored training rows of a version, if it is still there."""
     from driftgate.retrain.registration import SCORED_FILE, TRIGGER_TAG
 
     if model_version is None or context.config.reference.kind == "window":

@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
+
+from driftgate.storage import DataPath, RemotePath
 
 _POLL_S = 0.05
 
@@ -20,8 +22,23 @@ class LockHeldError(Exception):
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder; it becomes ``path`` when the block ends well and is removed otherwise."""
+def replacing(path: DataPath) -> Iterator[Path]:
+    """Yield a temporary file; it becomes ``path`` when the block ends well and is removed otherwise.
+
+    Locally it lies in the same folder and is renamed, so that nobody sees half a file; to an object store it is sent as one object.
+    """
+    if isinstance(path, RemotePath):
+        with tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
+            temporary = Path(folder) / path.name
+            yield temporary
+            path.upload(temporary)
+        return
+    with _replacing_file(cast(Path, path)) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _replacing_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
@@ -80,7 +97,12 @@ def _take(stream: IO[str]) -> bool:
     return True
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON atomically, keys in their given order."""
+def write_text(path: DataPath, text: str) -> None:
+    """Write a text atomically."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: DataPath, content: Any) -> None:
+    """Write JSON atomically, keys in their given order."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
