@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from driftgate.storage import DataPath, RemotePath
+from driftgate.storage import DataPath, RemotePath, as_local
 
 _POLL_S = 0.05
 
@@ -49,6 +50,48 @@ def _replacing_file(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: DataPath) -> Iterator[Path]:
+    """Yield an empty folder; it becomes ``path``, in an object store the one object ``<path>.zip``, when the block ends well."""
+    if isinstance(path, RemotePath):
+        with tempfile.TemporaryDirectory(prefix="driftgate-") as name:
+            yield _empty(Path(name) / "new")
+            _archived(path).upload(Path(shutil.make_archive(f"{name}/new", "zip", f"{name}/new")))
+        return
+    folder = cast(Path, path)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as name:
+        made = _empty(Path(name) / "new")
+        yield made
+        if folder.exists():
+            folder.rename(Path(name) / "old")
+        made.rename(folder)
+
+
+@contextmanager
+def kept_folder(path: DataPath) -> Iterator[Path | None]:
+    """Yield a folder that :func:`replacing_folder` wrote, or a copy of it for as long as the block lasts; None where there is none."""
+    if not isinstance(path, RemotePath):
+        yield cast(Path, path) if cast(Path, path).is_dir() else None
+        return
+    if not _archived(path).is_file():
+        yield None
+        return
+    with as_local(_archived(path)) as archive:
+        folder = archive.parent / "content"
+        shutil.unpack_archive(archive, folder)
+        yield folder
+
+
+def _empty(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _archived(path: RemotePath) -> RemotePath:
+    return path.with_name(f"{path.name}.zip")
 
 
 @contextmanager

@@ -279,7 +279,7 @@ def _window_path(context: Context, window: Window, model_version: str | None) ->
     }
     digest = hashlib.sha256(context.config.model_dump_json(include=parts).encode()).hexdigest()[:12]
     name = f"window-{window.key}-v{model_version or 'source'}-{digest}.parquet"
-    return context.settings.window_references_dir / context.config.id / name
+    return context.settings.shared_references_dir / context.config.id / name
 
 
 def _performance_path(path: DataPath) -> DataPath:

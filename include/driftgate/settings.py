@@ -74,8 +74,8 @@ class Settings:
         return self.home / "references"
 
     @property
-    def window_references_dir(self) -> DataPath:
-        """References that were read from the source, which are kept nowhere else."""
+    def shared_references_dir(self) -> DataPath:
+        """References that were read from the source, and estimators of performance: what is dear to make and kept nowhere else."""
         return self.data_dir / "references"
 
     @property

@@ -15,7 +15,7 @@ import pytest
 
 from driftgate import storage
 from driftgate.errors import ServiceError, SettingsError, SourceError
-from driftgate.files import replacing, write_json, write_text
+from driftgate.files import kept_folder, replacing, replacing_folder, write_json, write_text
 from driftgate.ingest.batch_store import read_batch, write_batch
 from driftgate.settings import Settings, load
 from driftgate.storage import RemotePath, as_local, locate, open_binary, read_frame, remove_tree
@@ -102,13 +102,13 @@ def test_without_a_data_location_every_path_is_that_of_the_state_folder(settings
     assert settings.window_dir("flights", "w") == home / "batches" / "flights" / "w"
     assert settings.training_dir("flights", "w") == home / "training" / "flights" / "w"
     assert (settings.validations_dir, settings.data_docs_dir) == (home / "gx" / "validations", home / "gx" / "data_docs")
-    assert settings.references_dir == settings.window_references_dir == home / "references"
+    assert settings.references_dir == settings.shared_references_dir == home / "references"
     assert settings.evidently_dir == home / "evidently"
 
 
 def test_with_a_data_location_what_tasks_share_lies_there_and_caches_stay(tmp_path: Path) -> None:
     settings = load({"DRIFTGATE_HOME": str(tmp_path), "DRIFTGATE_DATA_URL": "s3://lake/prod", "DRIFTGATE_EVIDENTLY_DIR": "/mnt/evidently"})
-    shared = [settings.window_dir("m", "w"), settings.training_dir("m", "w"), settings.data_docs_dir, settings.window_references_dir]
+    shared = [settings.window_dir("m", "w"), settings.training_dir("m", "w"), settings.data_docs_dir, settings.shared_references_dir]
     assert {str(path).startswith("s3://lake/prod/") for path in shared} == {True}
     assert settings.references_dir == tmp_path / "references"
     assert settings.evidently_dir == Path("/mnt/evidently")
@@ -254,6 +254,26 @@ def test_a_copy_for_other_programs_has_the_name_and_goes_again(folder: RemotePat
     with as_local(tmp_path / "own.html") as file:
         assert file == tmp_path / "own.html"
     assert file.exists()
+
+
+def test_a_folder_is_replaced_as_a_whole_in_a_store_and_on_disk(folder: RemotePath, tmp_path: Path) -> None:
+    for place in (folder / "estimator", tmp_path / "estimator"):
+        with kept_folder(place) as found:
+            assert found is None
+        for names in (("a.json", "b.bin"), ("a.json",)):
+            with replacing_folder(place) as made:
+                for name in names:
+                    (made / name).write_text(f"{name} of {len(names)}")
+            with kept_folder(place) as found:
+                assert found is not None
+                assert {file.name: file.read_text() for file in found.iterdir()} == {name: f"{name} of {len(names)}" for name in names}
+        with pytest.raises(RuntimeError), replacing_folder(place):
+            raise RuntimeError
+        with kept_folder(place) as found:
+            assert found is not None
+            assert [file.name for file in found.iterdir()] == ["a.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["estimator"]
+    assert [path.name for path in folder.rglob("*")] == ["estimator.zip"]
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------

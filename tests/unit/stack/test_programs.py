@@ -139,7 +139,7 @@ def test_the_evidently_ui_gets_its_own_secret_and_nothing_of_the_users_environme
     assert [name for name, secret in state.secrets.items() if secret in text] == ["evidently"]
     assert "of-a-data-source" not in text
     assert program.environment["DO_NOT_TRACK"] == "1"
-    assert str(layout.evidently) in program.command
+    assert str(layout.home / "evidently") in program.command
 
 
 def test_nothing_waits_for_the_evidently_ui() -> None:
