@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -20,25 +19,9 @@ from driftgate.ingest.batch_store import read_batch, write_batch
 from driftgate.settings import Settings, load
 from driftgate.storage import RemotePath, as_local, locate, open_binary, read_frame, remove_tree
 from factories import make_frame
-from s3_server import BUCKET, S3Server, serve
+from s3_server import BUCKET, S3Server
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with serve(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
-@pytest.fixture
-def s3(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    """The server, with the environment that reaches it."""
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    storage._store.cache_clear()
-    yield server
-    storage._store.cache_clear()
 
 
 @pytest.fixture
