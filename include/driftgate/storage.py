@@ -214,7 +214,7 @@ def _fault(path: RemotePath, error: Exception) -> Exception:
     response = getattr(error.__cause__ or error, "response", None)
     response = response if isinstance(response, dict) else {}
     code = str(response.get("Error", {}).get("Code", ""))
-    where = f"{path}{_server(path.scheme)}"
+    where = f"{path}{server_of(path)}"
     detail = f"{type(error).__name__}: {error}".rstrip(": ")
     if code == "NoSuchBucket":
         return SettingsError(f"{where}: there is no bucket {path.place.parts[0]!r}; make it, or correct DRIFTGATE_DATA_URL")
@@ -233,8 +233,11 @@ def _fault(path: RemotePath, error: Exception) -> Exception:
     return ServiceError(f"{where}: the store did not answer ({detail}); try again, or check its address and the network")
 
 
-def _server(scheme: str) -> str:
-    named = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") if scheme == "s3" else None
+def server_of(path: DataPath) -> str:
+    """Return `` (server URL)`` where the environment names a server of S3 other than Amazon's, else an empty text."""
+    if not (isinstance(path, RemotePath) and path.scheme == "s3"):
+        return ""
+    named = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     return f" (server {named})" if named else ""
 
 

@@ -112,7 +112,9 @@ def test_a_spoiled_day_stops_at_the_gate(run_day: Run, store: Any) -> None:
     assert store.find_batch("trips", factories.make_window(7)).status is BatchStatus.QUARANTINED
 
 
-def test_tasks_find_what_others_wrote_on_s3(run_day: Run, store: Any, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tasks_find_what_others_wrote_on_s3(
+    run_day: Run, store: Any, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DRIFTGATE_DATA_URL", f"s3://{BUCKET}/dags")
     states = run_day(5)
     assert states == {step: "skipped" if step in ("alert", "trigger_retrain") else "success" for step in STEPS}

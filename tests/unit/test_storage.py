@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from driftgate import storage
+from driftgate.cli import main
 from driftgate.errors import ServiceError, SettingsError, SourceError
 from driftgate.files import kept_folder, replacing, replacing_folder, write_json, write_text
 from driftgate.ingest.batch_store import read_batch, write_batch
@@ -257,6 +260,44 @@ def test_a_folder_is_replaced_as_a_whole_in_a_store_and_on_disk(folder: RemotePa
             assert [file.name for file in found.iterdir()] == ["a.json"]
     assert [path.name for path in tmp_path.iterdir()] == ["estimator"]
     assert [path.name for path in folder.rglob("*")] == ["estimator.zip"]
+
+
+def test_threads_and_forked_processes_reach_the_store_by_themselves(folder: RemotePath) -> None:
+    write_text(folder / "a", "x")
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: (folder / "a").read_text(), range(40))) == {"x"}
+    fork = multiprocessing.get_context("fork")
+    with fork.Pool(2) as processes:
+        assert processes.map(RemotePath.read_text, [folder / "a"] * 4) == ["x"] * 4
+    assert (folder / "a").read_text() == "x"
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_tells_where_data_lies_and_tries_it(
+    s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DRIFTGATE_HOME", str(tmp_path))
+    assert main(["storage"]) == 0
+    said = capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    assert f"{tmp_path} (the state folder; set DRIFTGATE_DATA_URL)" in said
+    assert "DRIFTGATE_EVIDENTLY_DIR" not in said
+    monkeypatch.setenv("DRIFTGATE_DATA_URL", f"s3://{BUCKET}/doctor")
+    assert main(["storage"]) == 0
+    said = capsys.readouterr().out
+    assert f"s3://{BUCKET}/doctor (server {s3.endpoint})" in said
+    assert "written, read, listed and removed" in said
+    assert "windows that other machines run are not shown there; set DRIFTGATE_EVIDENTLY_DIR" in said
+    assert list(locate(f"s3://{BUCKET}/doctor").rglob("*")) == []
+    monkeypatch.setenv("DRIFTGATE_DATA_URL", "s3://nowhere/x")
+    assert main(["storage"]) == 2
+    assert "there is no bucket 'nowhere'" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DRIFTGATE_DATA_URL", str(tmp_path / "file"))
+    assert main(["storage"]) == 2
+    assert "cannot be written and read" in capsys.readouterr().err
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------
