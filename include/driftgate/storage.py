@@ -59,6 +59,7 @@ class DataPath(Protocol):
     def read_bytes(self) -> bytes: ...
     def read_text(self, encoding: str | None = None) -> str: ...
     def rglob(self, pattern: str) -> Iterable[Self]: ...
+    def unlink(self, missing_ok: bool = False) -> None: ...
 
 
 # --- addresses --------------------------------------------------------------------------------------------------------
@@ -182,6 +183,12 @@ class RemotePath:
         for place in map(PurePosixPath, found):
             if fnmatchcase(place.name, pattern):
                 yield RemotePath(self.scheme, place)
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        if not missing_ok and not self.is_file():
+            raise FileNotFoundError(f"there is no {self}")
+        with self._reached() as store:
+            store.rm_file(str(self.place))
 
     def remove_below(self) -> None:
         """Delete every object below this prefix."""

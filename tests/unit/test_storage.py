@@ -131,6 +131,11 @@ def test_an_object_is_written_read_found_and_removed(folder: RemotePath) -> None
     assert not (folder / "deep").is_file(), "a prefix is no file"
     assert list(folder.rglob("*.json")) == [path]
     assert sorted(folder.rglob("*")) == [folder / "b.txt", path]
+    (folder / "b.txt").unlink()
+    (folder / "b.txt").unlink(missing_ok=True)
+    with pytest.raises(FileNotFoundError):
+        (folder / "b.txt").unlink()
+    assert list(folder.rglob("*")) == [path]
     remove_tree(folder)
     remove_tree(folder)
     assert list(folder.rglob("*")) == []
