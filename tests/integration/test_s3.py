@@ -122,13 +122,13 @@ def test_the_same_window_again_changes_nothing(far: Context, world: World) -> No
 def test_every_page_is_found_from_the_first_one_through_airflows_page_code(far: Context) -> None:
     from driftgate_airflow.ui.app import _data_docs_file, _report_file
 
-    root, seen, left = far.settings.data_docs_dir, set(), ["index.html"]
+    seen, left = set[str](), ["index.html"]
     while left:
         page = left.pop()
         if page in seen:
             continue
         seen.add(page)
-        answer = _data_docs_file(root, page, lambda shown: None)
+        answer = _data_docs_file(far.settings, page, lambda shown: None)
         assert answer.status_code == 200, page
         if page.endswith(".html"):
             left += links(page, bytes(answer.body).decode())

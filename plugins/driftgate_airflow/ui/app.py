@@ -72,7 +72,7 @@ def _add_files(app: FastAPI, settings: Settings) -> None:
 
     @app.get("/data-docs/{path:path}", dependencies=[access.website()])
     def data_docs(path: str, user: CurrentUser) -> Response:
-        return _data_docs_file(settings.data_docs_dir, path, lambda shown: _refuse_others(user, shown, known.all().monitors))
+        return _data_docs_file(settings, path, lambda shown: _refuse_others(user, shown, known.all().monitors))
 
     @app.get("/icons/{path:path}", dependencies=[access.website()])
     def icons(path: str, request: Request) -> Response:
@@ -100,8 +100,8 @@ def _refuse_others(user: Any, page: str, known: Collection[str]) -> None:
         raise HTTPException(403, "This page shows results of monitors that you may not read; open those of yours from their own pages.")
 
 
-def _data_docs_file(root: DataPath, path: str, refuse_others: Callable[[str], None]) -> Response:
-    found = find_data(root, path)
+def _data_docs_file(settings: Settings, path: str, refuse_others: Callable[[str], None]) -> Response:
+    found = find_data(settings.data_docs_dir, path)
     if found is None and path in ("", "index.html"):
         return HTMLResponse(_NO_DOCS, headers=DOCS_HEADERS)
     file, place = _found(found)
