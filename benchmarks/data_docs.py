@@ -96,7 +96,7 @@ def one_window(config: MonitorConfig, settings: Settings, stored: Path, day: int
 
     page = settings.data_docs_dir / validation_path(stored, settings.validations_dir)
     new = copy_result(stored, page, window_at(config, DAY), window_at(config, DAY + timedelta(days=day + 1)), settings)
-    context = open_context(settings)
+    context = open_context()
     started = time.process_time()
     update_site(context, new, config, settings, "benchmark")
     return time.process_time() - started

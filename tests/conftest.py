@@ -16,13 +16,14 @@ from driftgate.settings import Settings, load
 
 if TYPE_CHECKING:
     from receivers import Receivers
+    from s3_server import S3Server
     from world import World
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 _OF_A_STACK = (
     *("DRIFTGATE_HOME", "DRIFTGATE_DATABASE_URI", "MLFLOW_TRACKING_URI", "DRIFTGATE_AIRFLOW_URL", "DRIFTGATE_NOTIFICATIONS_FILE"),
-    *("PROMETHEUS_GATEWAY", "INFLUXDB_URL", "GRAFANA_URL"),
+    *("PROMETHEUS_GATEWAY", "INFLUXDB_URL", "GRAFANA_URL", "DRIFTGATE_DATA_URL", "DRIFTGATE_EVIDENTLY_DIR"),
 )
 for name in _OF_A_STACK:
     os.environ.pop(name, None)  # a running stack must never be touched by unit tests
@@ -106,6 +107,27 @@ def receivers() -> Iterator[Receivers]:
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server with an empty bucket, shared by the session."""
+    from s3_server import serve
+
+    with serve(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """The S3 server, and the environment in which it is reached."""
+    from driftgate import storage
+
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    storage._store.cache_clear()
+    yield s3_server
+    storage._store.cache_clear()
 
 
 @pytest.fixture(scope="session")

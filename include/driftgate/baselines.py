@@ -1,7 +1,7 @@
 """What a window of a model version is judged by: limits learned from its reference, and the estimator of its performance.
 
 Built at promotion, by ``driftgate calibrate``, or by the first window that needs it. The limits are kept in the records, by model
-version; the estimator lies beside the local copy of the version's reference and is fitted anew where it is missing.
+version; the estimator lies beside the references and is fitted anew where it is missing.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftgate import calibrating
 from driftgate.config.models import MonitorConfig
 from driftgate.context import Context
-from driftgate.errors import DriftgateError
+from driftgate.errors import MeasureError
+from driftgate.files import kept_folder, replacing_folder
 from driftgate.records import UNVERSIONED, BatchStatus, Measures, Metric, Window
+from driftgate.storage import DataPath, read_frame
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,13 +84,11 @@ def _build(context: Context, model_version: str | None, window: Window | None, s
 
 def _rows(context: Context, model_version: str | None, window: Window | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return every scored row of the reference's time, and the reference itself (thinned where there are many)."""
-    import pandas as pd
-
     from driftgate.references import calibration_reference
 
     reference = calibration_reference(context, model_version, window).frame
     scored = _scored_file(context, model_version)
-    return (reference if scored is None else pd.read_parquet(scored)), reference
+    return (reference if scored is None else read_frame(scored)), reference
 
 
 def _delivered(context: Context, rows: pd.DataFrame) -> dict[Window, int]:
@@ -103,8 +101,8 @@ def _delivered(context: Context, rows: pd.DataFrame) -> dict[Window, int]:
     return {batch.window: batch.rows for batch in batches if batch.rows > 0 and batch.status is not BatchStatus.QUARANTINED}
 
 
-def _scored_file(context: Context, model_version: str | None) -> Path | None:
-    """Return the file of all scored training rows of a version, if this machine still has it."""
+def _scored_file(context: Context, model_version: str | None) -> DataPath | None:
+    """Return the file of all scored training rows of a version, if it is still there."""
     from driftgate.retrain.registration import SCORED_FILE, TRIGGER_TAG
 
     if model_version is None or context.config.reference.kind == "window":
@@ -166,22 +164,14 @@ def settings_hash(config: MonitorConfig) -> str:
 def _keep_estimator(context: Context, model_version: str | None, estimator: Estimator | None) -> None:
     from driftgate.estimate.estimator_files import to_files
 
-    if estimator is None:
-        return
-    folder = _estimator_folder(context, model_version)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="estimator-", dir=folder.parent) as name:
-        made = Path(name) / "new"
-        made.mkdir()
-        to_files(estimator, made)
-        if folder.exists():
-            folder.rename(Path(name) / "old")
-        made.rename(folder)
+    if estimator is not None:
+        with replacing_folder(_estimator_folder(context, model_version)) as made:
+            to_files(estimator, made)
 
 
-def _estimator_folder(context: Context, model_version: str | None) -> Path:
-    """Return the local folder; its name holds the MLflow run, because another store may have the same version numbers."""
-    root = context.settings.references_dir / context.config.id
+def _estimator_folder(context: Context, model_version: str | None) -> DataPath:
+    """Return the folder; its name holds the MLflow run, because another store may have the same version numbers."""
+    root = context.settings.shared_references_dir / context.config.id
     if model_version is None:
         return root / f"source.{_FOLDER}"
     run = context.registry.describe(context.config.model_name, model_version).run_id
@@ -195,7 +185,7 @@ def load(context: Context, model_version: str | None) -> Baseline | None:
 
 
 def _kept(context: Context, model_version: str | None) -> Baseline | None:
-    """Return what the records hold; the estimator may be missing, because it lies on the machine that fitted it."""
+    """Return what the records hold; the estimator may be missing, because it lies in a file."""
     content = _store(context).find(context.config.id, model_version or UNVERSIONED)
     if content is None or content.get("settings") != settings_hash(context.config):
         return None
@@ -222,13 +212,15 @@ def _is_complete(context: Context, known: Baseline) -> bool:
 def _load_estimator(context: Context, model_version: str | None) -> Estimator | None:
     from driftgate.estimate.estimator_files import from_files
 
-    folder = _estimator_folder(context, model_version)
-    try:
-        return from_files(folder) if folder.is_dir() else None
-    except DriftgateError as error:
-        log.warning("%s: %s; it is made anew", context.config.id, error)
-        shutil.rmtree(folder, ignore_errors=True)
-        return None
+    with kept_folder(_estimator_folder(context, model_version)) as folder:
+        if folder is None:
+            return None
+        try:
+            return from_files(folder)
+        except MeasureError as error:
+            log.warning("%s: %s; it is made anew", context.config.id, error)
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
 
 
 def ensure(context: Context, model_version: str | None, window: Window, rows: int) -> Baseline:

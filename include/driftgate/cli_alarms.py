@@ -117,11 +117,13 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _docs(arguments: argparse.Namespace, settings: Settings) -> int:
+    from driftgate.context import docs_lock
     from driftgate.gate.data_docs import rebuild_docs
 
     def progress(done: int, total: int) -> None:
         if done % 100 == 0 or done == total:
             print(f"  {done} of {total} results", flush=True)
 
-    print(f"{rebuild_docs(settings, progress, redraw=arguments.redraw)} windows in {settings.data_docs_dir / 'index.html'}")
+    windows = rebuild_docs(settings, progress, redraw=arguments.redraw, lock=docs_lock(settings))
+    print(f"{windows} windows in {settings.data_docs_dir / 'index.html'}")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -37,6 +38,10 @@ class Context:
 
         return IncidentStore(self.store.engine)
 
+    def docs_lock(self) -> AbstractContextManager[None] | None:
+        """See :func:`docs_lock`."""
+        return docs_lock(self.settings, self.store)
+
     @cached_property
     def registry(self) -> Registry:
         from driftgate.serve.registry import Registry
@@ -51,3 +56,12 @@ def open_context(monitor_id: str, settings: Settings | None = None) -> Context:
     settings = settings or load()
     monitor = find_monitor(settings.monitors_dir, monitor_id)
     return Context(monitor, settings, RecordStore.open(settings.require_database()))
+
+
+def docs_lock(settings: Settings, store: RecordStore | None = None) -> AbstractContextManager[None] | None:
+    """Hold the index of Data Docs alone among all machines; None where only this one writes it, for which a lock in a file will do."""
+    if settings.data_url is None:
+        return None
+    from driftgate.record.store import RecordStore
+
+    return (store or RecordStore.open(settings.require_database())).window_lock("-", "Data Docs", "index")

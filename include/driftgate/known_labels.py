@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftgate.context import Context
 from driftgate.errors import SourceError
 from driftgate.records import Batch, Window
+from driftgate.storage import locate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,10 +86,10 @@ def read_known(labels: LabelBatch | None) -> pd.DataFrame | None:
 
     if labels is None or labels.path is None:
         return None
-    if not Path(labels.path).is_file():
+    if not locate(labels.path).is_file():
         raise SourceError(
             f"monitor {labels.monitor}, window {labels.window}: the labels known of it (revision {labels.revision}) are gone from "
             f"{labels.path}; restore the file, or read the labels again with `driftgate labels {labels.monitor} "
             f"--window {labels.window.start:%Y-%m-%dT%H:%M}Z`"
         )
-    return read_batch(Path(labels.path))
+    return read_batch(labels.path)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftgate import pipeline
@@ -25,6 +24,7 @@ from driftgate.errors import DriftgateError, ModelNotFoundError, ServiceError, S
 from driftgate.known_labels import read_known, source_labels
 from driftgate.label_records import FIRST_REVISION, LabelBatch, LabelCounts, depends_on_labels
 from driftgate.records import Action, Batch, BatchStatus, Decision, Measures, Metric, Window
+from driftgate.storage import DataPath
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -238,7 +238,7 @@ def _join(context: Context, batch: Batch, latest: LabelBatch | None) -> Joined:
 def _rows(batch: Batch) -> pd.DataFrame:
     from driftgate.ingest.batch_store import read_batch
 
-    return read_batch(Path(str(batch.path)))
+    return read_batch(str(batch.path))
 
 
 def _no_labels(config: MonitorConfig, rows: pd.DataFrame) -> pd.DataFrame:
@@ -297,7 +297,7 @@ def _digest(config: MonitorConfig, known: pd.DataFrame) -> str:
     return content_hash(known[[*config.columns.id, str(config.columns.target)]])
 
 
-def _write(known: pd.DataFrame, path: Path) -> None:
+def _write(known: pd.DataFrame, path: DataPath) -> None:
     from driftgate.files import replacing
 
     try:

@@ -10,7 +10,6 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftgate import incidents
@@ -19,6 +18,7 @@ from driftgate.errors import GateFailedError, SourceError
 from driftgate.files import write_json
 from driftgate.records import UNVERSIONED as UNVERSIONED
 from driftgate.records import Batch, BatchStatus, Cause, Decision, Export, GateResult, GateVerdict, Measures, Sink, Window, to_dict
+from driftgate.storage import DataPath, locate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +96,7 @@ def _refuse_future(context: Context, window: Window, now: datetime) -> None:
 
 
 def _reusable(context: Context, batch: Batch, scored: bool) -> bool:
-    if batch.status in (BatchStatus.FAILED, BatchStatus.NO_DATA) or not batch.path or not Path(batch.path).is_file():
+    if batch.status in (BatchStatus.FAILED, BatchStatus.NO_DATA) or not batch.path or not locate(batch.path).is_file():
         return False
     return batch.model_version is not None or not (scored and _scores_rows(context))
 
@@ -137,7 +137,7 @@ def gate(context: Context, batch: Batch, *, build_docs: bool = True, training: b
     """
     from driftgate.gate.checkpoint import run_gate
 
-    result = run_gate(context.config, batch.window, _load(batch), context.settings, build_docs=build_docs)
+    result = run_gate(context.config, batch.window, _load(batch), context.settings, build_docs=build_docs, docs_lock=context.docs_lock())
     status = batch.status
     if result.verdict is GateVerdict.FAIL:
         status = BatchStatus.QUARANTINED
@@ -211,19 +211,19 @@ def labelled_rows(context: Context, batch: Batch) -> pd.DataFrame:
     return with_known_labels(context, batch, _load(batch))
 
 
-def measures_path(context: Context, window: Window) -> Path:
+def measures_path(context: Context, window: Window) -> DataPath:
     """Return where a window's measures lie as JSON."""
     return context.settings.window_dir(context.config.id, window.key) / "measures.json"
 
 
-def reference_path(context: Context, window: Window) -> Path:
+def reference_path(context: Context, window: Window) -> DataPath:
     """Return where it is written which rows a window was compared with."""
     return context.settings.window_dir(context.config.id, window.key) / "reference.json"
 
 
-def load_measures(path: Path) -> Measures:
+def load_measures(path: str | DataPath) -> Measures:
     """Read measures back from their file."""
-    return Measures.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    return Measures.from_dict(json.loads(locate(path).read_text(encoding="utf-8")))
 
 
 def _load(batch: Batch) -> pd.DataFrame:
@@ -231,7 +231,7 @@ def _load(batch: Batch) -> pd.DataFrame:
 
     if batch.path is None:
         raise SourceError(f"monitor {batch.monitor}: window {batch.window} has no data; nothing can be computed on it")
-    return read_batch(Path(batch.path))
+    return read_batch(batch.path)
 
 
 # --- record -----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from driftgate.config.models import MonitorConfig
@@ -17,6 +16,7 @@ from driftgate.known_labels import with_known_labels
 from driftgate.records import Batch, BatchStatus, Window
 from driftgate.sampling import thin
 from driftgate.seasons import inside
+from driftgate.storage import locate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +120,7 @@ def read_history(context: Context, history: History, stretch: Window) -> Rows:
 def _read(context: Context, batch: Batch, lost: list[str]) -> pd.DataFrame | None:
     from driftgate.ingest.batch_store import read_batch
 
-    if batch.path is None or not Path(batch.path).is_file():
+    if batch.path is None or not locate(batch.path).is_file():
         lost.append(f"{batch.window} (its file is gone; run it again with 'reprocess')")
         return None
     try:

@@ -11,7 +11,6 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftgate.config.windows import localise
@@ -33,6 +32,7 @@ from driftgate.reference_rows import (
 )
 from driftgate.sampling import thin
 from driftgate.seasons import match_rows, minimum_rows, stretch_of
+from driftgate.storage import DataPath
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +111,7 @@ def calibration_reference(context: Context, model_version: str | None, window: W
     return _whole(context, model_version, window, None)
 
 
-def write_description(context: Context, reference: Reference, model_version: str | None, path: Path) -> None:
+def write_description(context: Context, reference: Reference, model_version: str | None, path: DataPath) -> None:
     """Write which rows a window was compared with, so that :func:`described_reference` finds them again."""
     write_json(path, describe(context, reference, model_version))
 
@@ -142,7 +142,7 @@ def describe(context: Context, reference: Reference, model_version: str | None) 
     }
 
 
-def described_reference(context: Context, model_version: str | None, window: Window, path: Path) -> Reference:
+def described_reference(context: Context, model_version: str | None, window: Window, path: DataPath) -> Reference:
     """Return the rows that a window was compared with when ``path`` was written, whatever was measured, or judged anew, since.
 
     Without such a file, or with one about another model version or other keys of the monitor file: :func:`load_reference`.
@@ -307,7 +307,7 @@ def _of_window(context: Context, model_version: str | None) -> Reference:
     return _of_file(context, path.name, identity, lambda: read_batch(path), performance=performance, kind="window", stretch=window)
 
 
-def _window_path(context: Context, window: Window, model_version: str | None) -> Path:
+def _window_path(context: Context, window: Window, model_version: str | None) -> DataPath:
     """Name the file after everything that decides its content."""
     parts: dict[str, Any] = {
         "source": True,
@@ -319,14 +319,14 @@ def _window_path(context: Context, window: Window, model_version: str | None) ->
     }
     digest = hashlib.sha256(context.config.model_dump_json(include=parts).encode()).hexdigest()[:12]
     name = f"window-{window.key}-v{model_version or 'source'}-{digest}.parquet"
-    return context.settings.references_dir / context.config.id / name
+    return context.settings.shared_references_dir / context.config.id / name
 
 
-def _performance_path(path: Path) -> Path:
+def _performance_path(path: DataPath) -> DataPath:
     return path.with_suffix(".performance.json")
 
 
-def _build_window_reference(context: Context, window: Window, model_version: str | None, path: Path) -> None:
+def _build_window_reference(context: Context, window: Window, model_version: str | None, path: DataPath) -> None:
     from driftgate.ingest.batch_store import content_hash
     from driftgate.measure.performance import performance_scores
     from driftgate.window_rows import read_window
@@ -344,8 +344,7 @@ def _build_window_reference(context: Context, window: Window, model_version: str
         _keep(frame, path)
 
 
-def _keep(frame: pd.DataFrame, path: Path) -> None:
-    from driftgate.ingest.batch_store import write_batch
+def _keep(frame: pd.DataFrame, path: DataPath) -> None:
+    from driftgate.ingest.batch_store import write_rows
 
-    stored = write_batch(frame, path.parent / "build")
-    stored.path.replace(path)
+    write_rows(frame, path)

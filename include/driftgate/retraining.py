@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftgate import baselines, incidents
@@ -19,6 +18,7 @@ from driftgate.context import Context
 from driftgate.errors import RetrainError, SourceError
 from driftgate.known_labels import with_best_labels
 from driftgate.records import Batch, BatchStatus, Cause, GateVerdict, Retraining, RetrainVerdict, Window
+from driftgate.storage import DataPath, read_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ def build_training_set(context: Context, trigger_window: Window, *, start: datet
     return build(context.config, batches, training_folder(context, trigger_window), relabel)
 
 
-def training_folder(context: Context, trigger_window: Window) -> Path:
+def training_folder(context: Context, trigger_window: Window) -> DataPath:
     """Return where the training set of a retraining lies."""
     return context.settings.training_dir(context.config.id, trigger_window.key)
 
@@ -120,9 +120,7 @@ def _ended(retraining: Retraining) -> bool:
 
 
 def _held_out(training_set: TrainingSet) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.read_parquet(training_set.held_out_path)
+    return read_frame(training_set.held_out_path)
 
 
 def promote(context: Context, retraining: Retraining, approver: str) -> Retraining:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from driftgate.errors import SettingsError
+from driftgate.storage import DataPath, locate
 
 STACK_FILE = "stack.json"
 """Name of the file (mode 0600) in the state folder into which the embedded stack writes its addresses and secrets."""
@@ -34,7 +35,7 @@ class Settings:
 
     project_root: Path
     home: Path
-    """State folder: batches, references, Data Docs, databases, logs, secrets."""
+    """State folder of this machine: databases, logs, secrets, caches; the data too, unless ``data_url`` says otherwise."""
     monitors_dir: Path
     gx_dir: Path
     database_uri: str | None = field(repr=False)
@@ -53,10 +54,19 @@ class Settings:
     """Label that exported metrics carry beside monitor and model version."""
     notifications_file: Path | None = None
     """Where messages go; default: include/notifications.yaml of the project."""
+    data_url: str | None = None
+    """Data location that every machine reaches, ``s3://bucket/prefix`` or a shared folder; None: the state folder."""
+    evidently_workspace: Path | None = None
+    """Folder that the tasks and the Evidently UI share; default: in the state folder."""
 
     @property
-    def batches_dir(self) -> Path:
-        return self.home / "batches"
+    def data_dir(self) -> DataPath:
+        """Where everything lies that one task writes and another one, or a page, reads."""
+        return self.home if self.data_url is None else locate(self.data_url)
+
+    @property
+    def batches_dir(self) -> DataPath:
+        return self.data_dir / "batches"
 
     @property
     def references_dir(self) -> Path:
@@ -64,30 +74,35 @@ class Settings:
         return self.home / "references"
 
     @property
-    def validations_dir(self) -> Path:
-        return self.home / "gx" / "validations"
+    def shared_references_dir(self) -> DataPath:
+        """References that were read from the source, and estimators of performance: what is dear to make and kept nowhere else."""
+        return self.data_dir / "references"
 
     @property
-    def data_docs_dir(self) -> Path:
+    def validations_dir(self) -> DataPath:
+        return self.data_dir / "gx" / "validations"
+
+    @property
+    def data_docs_dir(self) -> DataPath:
         """Root of the Data Docs site (the folder that holds its index.html)."""
-        return self.home / "gx" / "data_docs"
+        return self.data_dir / "gx" / "data_docs"
 
     @property
     def evidently_dir(self) -> Path:
-        """Workspace of the Evidently UI."""
-        return self.home / "evidently"
+        """Workspace of the Evidently UI: always a folder."""
+        return self.evidently_workspace or self.home / "evidently"
 
     @property
     def notifications_path(self) -> Path:
         return self.notifications_file or self.project_root / "include" / "notifications.yaml"
 
-    def window_dir(self, monitor: str, window_key: str) -> Path:
+    def window_dir(self, monitor: str, window_key: str) -> DataPath:
         """Folder of everything made for one window: batch, measures, reports."""
         return self.batches_dir / monitor / window_key
 
-    def training_dir(self, monitor: str, window_key: str) -> Path:
+    def training_dir(self, monitor: str, window_key: str) -> DataPath:
         """Folder of the training set of a retraining, by its trigger window."""
-        return self.home / "training" / monitor / window_key
+        return self.data_dir / "training" / monitor / window_key
 
     def require_database(self) -> str:
         if not self.database_uri:
@@ -128,7 +143,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     Variables: DRIFTGATE_PROJECT_ROOT, DRIFTGATE_HOME, DRIFTGATE_MONITORS_DIR, DRIFTGATE_GX_DIR, DRIFTGATE_DATABASE_URI,
     MLFLOW_TRACKING_URI, DRIFTGATE_MLFLOW_URL (for people), DRIFTGATE_AIRFLOW_URL (for people), DRIFTGATE_EVIDENTLY_URL (for people),
-    GRAFANA_URL (for people), DRIFTGATE_NOTIFICATIONS_FILE, DRIFTGATE_ENVIRONMENT, PROMETHEUS_GATEWAY, INFLUXDB_URL with INFLUXDB_TOKEN,
+    GRAFANA_URL (for people), DRIFTGATE_DATA_URL, DRIFTGATE_EVIDENTLY_DIR,
+    DRIFTGATE_NOTIFICATIONS_FILE, DRIFTGATE_ENVIRONMENT, PROMETHEUS_GATEWAY, INFLUXDB_URL with INFLUXDB_TOKEN,
     INFLUXDB_ORG and INFLUXDB_BUCKET.
     """
     env = os.environ if environ is None else environ
@@ -151,7 +167,19 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         influxdb=_influx(env),
         environment=env.get("DRIFTGATE_ENVIRONMENT") or "production",
         notifications_file=Path(env["DRIFTGATE_NOTIFICATIONS_FILE"]) if env.get("DRIFTGATE_NOTIFICATIONS_FILE") else None,
+        data_url=_data_url(env),
+        evidently_workspace=Path(env["DRIFTGATE_EVIDENTLY_DIR"]).absolute() if env.get("DRIFTGATE_EVIDENTLY_DIR") else None,
     )
+
+
+def _data_url(env: Mapping[str, str]) -> str | None:
+    """Read where the data is; a wrong address is refused here, before anything is written."""
+    if not env.get("DRIFTGATE_DATA_URL"):
+        return None
+    try:
+        return str(locate(env["DRIFTGATE_DATA_URL"]).absolute())
+    except (SettingsError, ValueError) as error:
+        raise SettingsError(f"DRIFTGATE_DATA_URL: {error}") from error
 
 
 def _influx(env: Mapping[str, str]) -> InfluxSettings | None:

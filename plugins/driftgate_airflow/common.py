@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from driftgate.context import Context
     from driftgate.record.store import RecordStore
     from driftgate.records import Measures
+    from driftgate.storage import DataPath
 
 DRIFTGATE_CONN_ID = "driftgate_db"
 RETURN_VALUE = "return_value"
@@ -48,7 +48,7 @@ def connection_uri(conn_id: str) -> str:
     return BaseHook.get_connection(conn_id).get_uri()
 
 
-def summarise(measures: Measures, path: Path) -> dict[str, Any]:
+def summarise(measures: Measures, path: DataPath) -> dict[str, Any]:
     """Describe measures in a few numbers; the metrics themselves stay in the file at ``path``."""
     alarms = [metric for metric in measures.metrics if metric.verdict is not None and metric.verdict.value == "alarm"]
     return {

@@ -46,7 +46,7 @@ def _log(text: str) -> None:
 def preload() -> list[str]:
     """Import everything; return the modules that could not be imported."""
     failed = []
-    for name in MODULES:
+    for name in (*MODULES, *_stores()):
         try:
             importlib.import_module(name)
         except Exception as error:
@@ -58,6 +58,11 @@ def preload() -> list[str]:
         _log(f"plugins are not preloaded: {error!r}")
         failed.append("plugins")
     return failed
+
+
+def _stores() -> tuple[str, ...]:
+    """Return what tasks need to reach data in an object store, where it lies in one."""
+    return ("s3fs",) if os.environ.get("DRIFTGATE_DATA_URL", "").startswith("s3://") else ()
 
 
 def _load_plugins() -> None:

@@ -13,6 +13,7 @@ import pytest
 import factories
 from airflow_env import ROOT
 from driftgate.records import BatchStatus, RetrainVerdict
+from s3_server import BUCKET, S3Server
 
 SUITE = {
     "name": "trips",
@@ -109,6 +110,18 @@ def test_a_spoiled_day_stops_at_the_gate(run_day: Run, store: Any) -> None:
     assert states["gate"] == "failed"
     assert {state for step, state in states.items() if step not in ("ingest", "gate", "finish")} == {"upstream_failed"}
     assert store.find_batch("trips", factories.make_window(7)).status is BatchStatus.QUARANTINED
+
+
+def test_tasks_find_what_others_wrote_on_s3(
+    run_day: Run, store: Any, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTGATE_DATA_URL", f"s3://{BUCKET}/dags")
+    states = run_day(5)
+    assert states == {step: "skipped" if step in ("alert", "trigger_retrain") else "success" for step in STEPS}
+    batch = store.find_batch("trips", factories.make_window(5))
+    assert batch.status is BatchStatus.MEASURED
+    assert batch.path.startswith(f"s3://{BUCKET}/dags/batches/trips/")
+    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["evidently", "source"], "the machine keeps nothing else"
 
 
 def test_a_retraining_promotes_the_first_challenger(run_day: Run, run_dag: Run, store: Any) -> None:

@@ -25,7 +25,7 @@ STEPS = {
     "export",
     "notify",
 }
-HEAVY = {"pandas", "numpy", "evidently", "great_expectations", "mlflow", "sklearn", "scipy", "pyarrow", "sqlalchemy", "alembic"}
+HEAVY = {"pandas", "numpy", "evidently", "great_expectations", "mlflow", "sklearn", "scipy", "pyarrow", "sqlalchemy", "alembic", "fsspec"}
 LIGHT_MODULES = (
     "cli.py",
     "errors.py",
@@ -46,6 +46,9 @@ LIGHT_MODULES = (
     "label_records.py",
     "late_labels.py",
     "cli_models.py",
+    "cli_storage.py",
+    "storage.py",
+    "files.py",
     "seasons.py",
     "reference_rows.py",
     "calibrating.py",

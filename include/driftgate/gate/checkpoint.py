@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from driftgate.config.models import MonitorConfig
 from driftgate.errors import GateError
-from driftgate.files import write_json
+from driftgate.files import write_json, write_text
 from driftgate.gate.context import open_context
 from driftgate.gate.data_docs import update_site
 from driftgate.gate.details import failed_expectations, judge
 from driftgate.gate.suites import load_suite
 from driftgate.records import GateResult, GateVerdict, Window
 from driftgate.settings import Settings
+from driftgate.storage import DataPath
 
 if TYPE_CHECKING:
     from great_expectations.checkpoint.checkpoint import CheckpointResult
@@ -25,7 +26,15 @@ RESULT_FILE = "gate.json"
 _NO_SUITE = ""
 
 
-def run_gate(config: MonitorConfig, window: Window, frame: pd.DataFrame, settings: Settings, *, build_docs: bool = True) -> GateResult:
+def run_gate(
+    config: MonitorConfig,
+    window: Window,
+    frame: pd.DataFrame,
+    settings: Settings,
+    *,
+    build_docs: bool = True,
+    docs_lock: AbstractContextManager[None] | None = None,
+) -> GateResult:
     """Validate a batch against the monitor's suite.
 
     The verdict is `fail` when an expectation of severity critical does not hold, `warn` when only others do not, or when
@@ -36,6 +45,8 @@ def run_gate(config: MonitorConfig, window: Window, frame: pd.DataFrame, setting
     ----------
     build_docs
         Also write the Data Docs page of this window and the index. The work does not grow with the windows that are there.
+    docs_lock
+        Held while the index changes; needed where other machines write it too.
 
     Raises
     ------
@@ -45,11 +56,12 @@ def run_gate(config: MonitorConfig, window: Window, frame: pd.DataFrame, setting
     where = f"monitor {config.id}, window {window}"
     if config.gate.suite is None:
         return GateResult(config.id, window, _NO_SUITE, GateVerdict.PASS, evaluated=0)
-    context = open_context(settings)
+    context = open_context()
     result = _validate(context, config, window, frame, settings, where)
     outcome = next(iter(result.run_results.values())).to_json_dict()
     failed = failed_expectations(outcome)
-    page = update_site(context, _stored(result, settings), config, settings, where) if build_docs else None
+    stored = _keep(context, result, settings, where)
+    page = update_site(context, stored, config, settings, where, docs_lock) if build_docs else None
     path = _write(outcome, settings.window_dir(config.id, window.key) / RESULT_FILE, where)
     return GateResult(
         monitor=config.id,
@@ -78,19 +90,22 @@ def _validate(
     )
     checkpoint = context.checkpoints.add(Checkpoint(name=config.id, validation_definitions=[definition], result_format="SUMMARY"))
     run = RunIdentifier(run_name=f"{config.id}-{window.key}", run_time=window.start)
+    return checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)
+
+
+def _keep(context: AbstractDataContext, result: CheckpointResult, settings: Settings, where: str) -> DataPath:
+    """Write the result as Great Expectations' own store in files would: same place, same text."""
+    key, outcome = next(iter(result.run_results.items()))
+    *folders, name = key.to_tuple()
+    path = settings.validations_dir.joinpath(*folders, f"{name}.json")
     try:
-        return checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)
+        write_text(path, context.validation_results_store.serialize(outcome))
     except OSError as error:
         raise GateError(f"{where}: cannot write below {settings.validations_dir}: {error}; check free space and permissions") from error
+    return path
 
 
-def _stored(result: CheckpointResult, settings: Settings) -> Path:
-    """Return the file in which the checkpoint stored its result."""
-    *folders, name = next(iter(result.run_results)).to_tuple()
-    return settings.validations_dir.joinpath(*folders, f"{name}.json")
-
-
-def _write(outcome: dict[str, Any], path: Path, where: str) -> Path:
+def _write(outcome: dict[str, Any], path: DataPath, where: str) -> DataPath:
     try:
         write_json(path, outcome)
     except OSError as error:

@@ -1,17 +1,15 @@
-"""The Great Expectations context of one run: everything in memory, but validation results on disk."""
+"""The Great Expectations context of one run: everything in memory; results are kept by who asked for them."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
-
-from driftgate.settings import Settings
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
 
 
-def open_context(settings: Settings) -> AbstractDataContext:
+def open_context() -> AbstractDataContext:
     """Open an ephemeral context, so that runs side by side never write tracked files. Nothing is sent anywhere.
 
     It knows no Data Docs site: the site builder of Great Expectations looks at every stored result for each page it writes.
@@ -22,17 +20,8 @@ def open_context(settings: Settings) -> AbstractDataContext:
 
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(),
-        stores={**InMemoryStoreBackendDefaults().stores, "validation_results_store": _validations(settings)},
-        validation_results_store_name="validation_results_store",
         data_docs_sites={},
         analytics_enabled=False,
         progress_bars={"globally": False},
     )
     return gx.get_context(project_config=config, mode="ephemeral")
-
-
-def _validations(settings: Settings) -> dict[str, Any]:
-    return {
-        "class_name": "ValidationResultsStore",
-        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(settings.validations_dir)},
-    }

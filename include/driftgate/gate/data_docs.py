@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftgate.config.loader import load_monitors
@@ -25,6 +23,7 @@ from driftgate.gate.docs_pages import copy_assets, suite_html, suite_path, valid
 from driftgate.gate.docs_state import Change, DocsState, Site, StateLostError
 from driftgate.gate.suites import load_suite, suite_names, suites_dir
 from driftgate.settings import Settings
+from driftgate.storage import DataPath, RemotePath, remove_tree
 
 if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
@@ -38,7 +37,14 @@ _LOCK_FILE = ".data_docs.lock"
 _STATE = "docs_index"
 
 
-def update_site(context: AbstractDataContext, stored: Path, config: MonitorConfig, settings: Settings, where: str) -> str:
+def update_site(
+    context: AbstractDataContext,
+    stored: DataPath,
+    config: MonitorConfig,
+    settings: Settings,
+    where: str,
+    lock: AbstractContextManager[None] | None = None,
+) -> str:
     """Write the page of a stored result and bring the index up to date; other pages stay as they are.
 
     Parameters
@@ -47,6 +53,8 @@ def update_site(context: AbstractDataContext, stored: Path, config: MonitorConfi
         File of the validation result below ``settings.validations_dir``.
     where
         Monitor and window, for messages.
+    lock
+        Held while the index changes; default: :func:`site_lock`.
 
     Returns
     -------
@@ -62,7 +70,7 @@ def update_site(context: AbstractDataContext, stored: Path, config: MonitorConfi
         page = validation_path(stored, settings.validations_dir)
         content = read_result(stored)
         write_page(settings.data_docs_dir, page, validation_html(content, asset_name(content, config), context))
-        with site_lock(settings):
+        with lock or site_lock(settings):
             _enter(make_entry(content, page, config), config, settings)
     except OSError as error:
         raise GateError(
@@ -73,7 +81,13 @@ def update_site(context: AbstractDataContext, stored: Path, config: MonitorConfi
     return page
 
 
-def rebuild_docs(settings: Settings, progress: Progress | None = None, *, redraw: bool = False) -> int:
+def rebuild_docs(
+    settings: Settings,
+    progress: Progress | None = None,
+    *,
+    redraw: bool = False,
+    lock: AbstractContextManager[None] | None = None,
+) -> int:
     """Make the index anew from the stored validation results, and the pages that are missing.
 
     Parameters
@@ -82,6 +96,8 @@ def rebuild_docs(settings: Settings, progress: Progress | None = None, *, redraw
         Called after each stored result with the number done and the number of all.
     redraw
         Draw every page again, not only those that are missing (after an upgrade of Great Expectations).
+    lock
+        Held while the index changes; default: :func:`site_lock`.
 
     Returns
     -------
@@ -94,20 +110,28 @@ def rebuild_docs(settings: Settings, progress: Progress | None = None, *, redraw
         If a page or the index was not written.
     """
     configs = _configs(settings)
-    context = open_context(settings)
+    context = open_context()
     _add_suites(context, settings)
     stored = _stored(settings)
     for index, path in enumerate(stored):
         _draw(context, path, configs, settings, redraw=redraw)
         if progress:
             progress(index + 1, len(stored))
-    with site_lock(settings):
+    with lock or site_lock(settings):
         return _replace(settings, configs)
 
 
 def site_lock(settings: Settings) -> AbstractContextManager[None]:
-    """Hold the index alone, among all processes of this machine: it is read, then written."""
-    return locked(settings.data_docs_dir.parent / _LOCK_FILE)
+    """Hold the index alone, among all processes of this machine: it is read, then written.
+
+    Raises
+    ------
+    GateError
+        If the site lies where other machines write it too: a lock of the records is needed then.
+    """
+    if settings.data_url is not None:
+        raise GateError(f"the index of Data Docs in {settings.data_docs_dir} is shared by machines: it needs a lock of the records")
+    return locked(settings.home / "gx" / _LOCK_FILE)
 
 
 def _enter(entry: Entry, config: MonitorConfig, settings: Settings) -> None:
@@ -126,7 +150,7 @@ def _enter(entry: Entry, config: MonitorConfig, settings: Settings) -> None:
 
 def _replace(settings: Settings, configs: Mapping[str, MonitorConfig]) -> int:
     state = DocsState(_state_dir(settings))
-    shutil.rmtree(settings.data_docs_dir / "results", ignore_errors=True)
+    remove_tree(settings.data_docs_dir / "results")
     site, changes = state.replace(_entries(settings, configs))
     _write_index(site, changes, settings)
     state.save_site(site)
@@ -146,7 +170,7 @@ def _write_index(site: Site, changes: Iterable[Change], settings: Settings) -> N
     write_page(root, INDEX, first_page(site))
 
 
-def _write_assets(site: Site, root: Path) -> None:
+def _write_assets(site: Site, root: DataPath) -> None:
     if site.assets != version():
         copy_assets(root)
         site.assets = version()
@@ -158,15 +182,20 @@ def _write_suites(site: Site, settings: Settings) -> None:
     for name in suite_names(settings):
         mark = _mark(suites_dir(settings) / f"{name}.json")
         try:
-            if known.get(name) != mark or not (settings.data_docs_dir / suite_path(name)).is_file():
+            if known.get(name) != mark or _is_lost(settings.data_docs_dir / suite_path(name)):
                 write_page(settings.data_docs_dir, suite_path(name), suite_html(load_suite(name, settings, "data docs")))
             site.suites[name] = mark
         except GateError as error:
             logger.warning("left out of the data docs: %s", error)
 
 
-def _mark(path: Path) -> str:
+def _mark(path: DataPath) -> str:
     return hashlib.sha256(path.read_bytes() + version().encode()).hexdigest()
+
+
+def _is_lost(page: DataPath) -> bool:
+    """Whether a page that was written is gone; objects do not go by themselves, and asking for every suite would take long."""
+    return not isinstance(page, RemotePath) and not page.is_file()
 
 
 def _entries(settings: Settings, configs: Mapping[str, MonitorConfig]) -> Iterator[Entry]:
@@ -183,7 +212,9 @@ def _entries(settings: Settings, configs: Mapping[str, MonitorConfig]) -> Iterat
         yield make_entry(content, page, configs.get(monitor_of(content)))
 
 
-def _draw(context: AbstractDataContext, stored: Path, configs: Mapping[str, MonitorConfig], settings: Settings, *, redraw: bool) -> None:
+def _draw(
+    context: AbstractDataContext, stored: DataPath, configs: Mapping[str, MonitorConfig], settings: Settings, *, redraw: bool
+) -> None:
     page = validation_path(stored, settings.validations_dir)
     if not redraw and (settings.data_docs_dir / page).is_file():
         return
@@ -195,7 +226,7 @@ def _draw(context: AbstractDataContext, stored: Path, configs: Mapping[str, Moni
     write_page(settings.data_docs_dir, page, validation_html(content, asset, context))
 
 
-def _stored(settings: Settings) -> list[Path]:
+def _stored(settings: Settings) -> list[DataPath]:
     return sorted(settings.validations_dir.rglob("*.json"))
 
 
@@ -211,5 +242,5 @@ def _add_suites(context: AbstractDataContext, settings: Settings) -> None:
             logger.warning("the notes of this suite are left out of the data docs: %s", error)
 
 
-def _state_dir(settings: Settings) -> Path:
+def _state_dir(settings: Settings) -> DataPath:
     return settings.data_docs_dir.parent / _STATE

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Self
 
 from driftgate.config.models import MonitorConfig
@@ -15,6 +14,7 @@ from driftgate.config.windows import label
 from driftgate.errors import GateError
 from driftgate.gate.details import failed_expectations, judge
 from driftgate.records import GateVerdict, Window
+from driftgate.storage import DataPath
 
 _RUN_NAME = re.compile(r"(?P<monitor>[a-z][a-z0-9_]{0,62})-(?P<start>\d{8}T\d{6}Z)-(?P<end>\d{8}T\d{6}Z)")
 _MOMENT = "%Y%m%dT%H%M%SZ"
@@ -82,7 +82,7 @@ class Summary:
         return cls(dict(data["counts"]), Entry.from_dict(data["last"]))
 
 
-def read_result(stored: Path) -> dict[str, Any]:
+def read_result(stored: DataPath) -> dict[str, Any]:
     """Read a stored validation result.
 
     Raises

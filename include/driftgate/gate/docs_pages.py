@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from driftgate.errors import GateError
-from driftgate.files import replacing
+from driftgate.files import replacing, write_text
+from driftgate.storage import DataPath
 
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite
@@ -25,7 +26,7 @@ _MARKUP = re.compile(r"<(?=[A-Za-z/!?])|&(?=[#A-Za-z])")
 _JOINER = "\u2060"  # word joiner: no width, no line break
 
 
-def validation_path(stored: Path, validations_dir: Path) -> str:
+def validation_path(stored: DataPath, validations_dir: DataPath) -> str:
     """Return the path of a stored result's page relative to the site; the same as Great Expectations gives it."""
     path = PurePosixPath("validations", stored.relative_to(validations_dir).as_posix())
     return str(path.with_name(f"{stored.name.removesuffix('.json')}.html"))
@@ -36,7 +37,7 @@ def suite_path(name: str) -> str:
     return f"{PurePosixPath('expectations', *name.split('.'))}.html"
 
 
-def write_page(site: Path, page: str, html: str) -> None:
+def write_page(site: DataPath, page: str, html: str) -> None:
     """Write a page whole.
 
     Raises
@@ -45,8 +46,7 @@ def write_page(site: Path, page: str, html: str) -> None:
         If it cannot be written.
     """
     try:
-        with replacing(site / page) as temporary:
-            temporary.write_text(html, encoding="utf-8")
+        write_text(site / page, html)
     except OSError as error:
         raise GateError(f"the Data Docs page {site / page} cannot be written: {error}; check free space and permissions") from error
 
@@ -111,14 +111,16 @@ def index_html(content: str, title: str | None, to_root: str) -> str:
     return frame.replace('"./static/', f'"{to_root}static/').replace(_PLACE, content)
 
 
-def copy_assets(site: Path) -> None:
+def copy_assets(site: DataPath) -> None:
     """Give the site the images, fonts and styles of Great Expectations."""
     import great_expectations.render.view as view
 
     source = Path(view.__file__).parent / _ASSETS
     try:
-        shutil.copytree(source, site / _ASSETS, dirs_exist_ok=True, copy_function=shutil.copyfile)
-    except (OSError, shutil.Error) as error:
+        for file in sorted(path for path in source.rglob("*") if path.is_file()):
+            with replacing(site / _ASSETS / file.relative_to(source).as_posix()) as temporary:
+                shutil.copyfile(file, temporary)
+    except OSError as error:
         raise GateError(
             f"the images of Data Docs cannot be written to {site / _ASSETS}: {error}; check free space and permissions"
         ) from error

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from driftgate.files import replacing
+from driftgate.files import write_text
 from driftgate.gate.docs_entries import Entry, Summary
+from driftgate.storage import DataPath, remove_tree
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ class Change:
 class DocsState:
     """The files below one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: DataPath) -> None:
         self.folder = folder
 
     def site(self) -> Site:
@@ -114,7 +113,7 @@ class DocsState:
         grouped: dict[str, dict[str, dict[str, Entry]]] = defaultdict(lambda: defaultdict(dict))
         for entry in sorted(entries, key=lambda item: item.checked):
             grouped[entry.monitor][entry.period][entry.window] = entry
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_tree(self.folder)
         site, changes = Site(), []
         for monitor, by_period in grouped.items():
             periods: dict[str, Summary] = {}
@@ -152,21 +151,20 @@ def _latest(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda entry: (entry.checked, entry.window), reverse=True)[:LATEST]
 
 
-def _write(path: Path, content: Mapping[str, Any]) -> None:
+def _write(path: DataPath, content: Mapping[str, Any]) -> None:
     """Write JSON on one line: these files are read by programs, and written by every window."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+    write_text(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")))
 
 
 @contextmanager
-def _understood(path: Path) -> Iterator[None]:
+def _understood(path: DataPath) -> Iterator[None]:
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StateLostError(f"{path}: {error!r}") from error
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: DataPath) -> dict[str, Any] | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

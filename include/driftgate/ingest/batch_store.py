@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,20 +12,21 @@ import pyarrow as pa
 
 from driftgate.errors import SourceError
 from driftgate.files import replacing
+from driftgate.storage import DataPath, read_frame
 
 
 @dataclass(frozen=True)
 class StoredBatch:
     """A written batch."""
 
-    path: Path
+    path: DataPath
     rows: int
     bytes: int
     content_hash: str
     """SHA-256 over names, types and values, in hexadecimal."""
 
 
-def write_batch(frame: pd.DataFrame, folder: Path) -> StoredBatch:
+def write_batch(frame: pd.DataFrame, folder: DataPath) -> StoredBatch:
     """Write a batch as ``batch-<first 12 digits of the hash>.parquet``; the same content gives the same name.
 
     Raises
@@ -36,15 +36,21 @@ def write_batch(frame: pd.DataFrame, folder: Path) -> StoredBatch:
     """
     digest = content_hash(frame)
     path = folder / f"batch-{digest[:12]}.parquet"
+    size = write_rows(frame, path)
+    return StoredBatch(path.absolute(), len(frame), size, digest)
+
+
+def write_rows(frame: pd.DataFrame, path: DataPath) -> int:
+    """Write rows as Parquet, whole or not at all; return the bytes. Errors as for :func:`write_batch`."""
     try:
         with replacing(path) as temporary:
             frame.to_parquet(temporary, index=False)
+            return temporary.stat().st_size
     except OSError as error:
-        raise SourceError(f"cannot write the batch {path}: {error.strerror or error}; check free space and permissions") from error
-    return StoredBatch(path.absolute(), len(frame), path.stat().st_size, digest)
+        raise SourceError(f"cannot write the rows {path}: {error.strerror or error}; check free space and permissions") from error
 
 
-def read_batch(path: Path | str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read_batch(path: str | DataPath, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a batch, or only some of its columns.
 
     Raises
@@ -53,7 +59,7 @@ def read_batch(path: Path | str, columns: Sequence[str] | None = None) -> pd.Dat
         If the file is gone or damaged.
     """
     try:
-        return pd.read_parquet(path, columns=None if columns is None else list(columns))
+        return read_frame(path, columns)
     except FileNotFoundError as error:
         raise SourceError(f"the batch {path} is gone; run its window again with reprocess") from error
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
@@ -26,6 +25,7 @@ from driftgate.mlflow_client import guarded, safe_address
 from driftgate.record.mlflow_names import metric_names
 from driftgate.record.rows import finite, finite_json
 from driftgate.records import Batch, GateResult, Measures, Window, to_dict
+from driftgate.storage import DataPath, as_local, locate
 
 TAG_MONITOR = "driftgate.monitor"
 TAG_WINDOW = "driftgate.window"
@@ -86,7 +86,7 @@ def log_window(
     return run_id
 
 
-def attach_files(tracking_uri: str, run_id: str, files: Mapping[str, Sequence[Path]]) -> None:
+def attach_files(tracking_uri: str, run_id: str, files: Mapping[str, Sequence[DataPath]]) -> None:
     """Add files to a run, per artifact folder (an empty name is the top); a file of the same name is replaced.
 
     Raises
@@ -99,7 +99,8 @@ def attach_files(tracking_uri: str, run_id: str, files: Mapping[str, Sequence[Pa
     with _connected(tracking_uri) as client:
         for folder, paths in files.items():
             for path in paths:
-                client.log_artifact(run_id, str(path), folder or None)
+                with as_local(path) as file:
+                    client.log_artifact(run_id, str(file), folder or None)
 
 
 def find_run(tracking_uri: str, config: MonitorConfig, window: Window) -> str | None:
@@ -212,8 +213,8 @@ def _write_artifacts(client: MlflowClient, run_id: str, gate_result: GateResult 
 
 def _gate_json(result: GateResult) -> str:
     """Return the validation result as GX wrote it, or its summary where that file does not exist (any more)."""
-    if result.result_path and Path(result.result_path).is_file():
-        return Path(result.result_path).read_text(encoding="utf-8")
+    if result.result_path and locate(result.result_path).is_file():
+        return locate(result.result_path).read_text(encoding="utf-8")
     return _json(result)
 
 

@@ -12,7 +12,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("DO_NOT_TRACK", "1")  # Evidently sends nothing from here today; this keeps it so
@@ -28,7 +27,9 @@ from evidently.presets import ClassificationPreset, DataDriftPreset, DataSummary
 from driftgate.columns import DriftColumn, drift_columns, label, labels, measurable, usable
 from driftgate.config.models import MonitorConfig
 from driftgate.errors import MeasureError
+from driftgate.files import write_text
 from driftgate.samples import sample_of
+from driftgate.storage import DataPath
 from driftgate.two_sample import DISPLAY_NAMES, REPLACED, judged, used_method
 
 log = logging.getLogger(__name__)
@@ -47,13 +48,13 @@ MINIMUM_LABELLED_ROWS = 10
 class RenderedReport:
     """Where a window's report was written."""
 
-    html: Path
-    json: Path
+    html: DataPath
+    json: DataPath
     snapshot: Snapshot = field(repr=False, compare=False)
     """The report as Evidently computed it, for the Evidently UI."""
 
 
-def render_report(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame, folder: Path) -> RenderedReport:
+def render_report(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame, folder: DataPath) -> RenderedReport:
     """Write ``evidently.html`` and ``evidently.json`` into a folder, replacing earlier ones.
 
     The parts are data drift, data summary and, with known targets on both sides, regression or classification quality. A part
@@ -82,10 +83,9 @@ def render_report(config: MonitorConfig, current: pd.DataFrame, reference: pd.Da
         warnings.simplefilter("ignore")
         datasets = [Dataset.from_pandas(frame, data_definition=definition) if len(frame) else None for frame in frames]
         snapshot = _snapshot(config, _parts(config, drift, definition), datasets)
-        folder.mkdir(parents=True, exist_ok=True)
         report = RenderedReport(folder / HTML_NAME, folder / JSON_NAME, snapshot)
-        _write(report.html, snapshot.get_html_str(as_iframe=False))
-        _write(report.json, _strict_json(snapshot.json()))
+        write_text(report.html, snapshot.get_html_str(as_iframe=False))
+        write_text(report.json, _strict_json(snapshot.json()))
     return report
 
 
@@ -203,13 +203,3 @@ def _in_reading_order(parts: Sequence[Any]) -> list[Any]:
 def _strict_json(text: str) -> str:
     """Replace NaN and infinities, which Evidently writes but JSON does not know, by null."""
     return json.dumps(json.loads(text, parse_constant=lambda _: None))
-
-
-def _write(path: Path, text: str) -> None:
-    """Write through a temporary name, so that nobody ever sees half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -28,6 +28,7 @@ from driftgate.retrain.scores import make_outcome, scores, segment_scores
 from driftgate.retrain.training_set import TrainingSet
 from driftgate.sampling import thin
 from driftgate.settings import Settings
+from driftgate.storage import DataPath, locate, read_frame
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def register_challenger(
     uri = settings.require_mlflow()
     found = find_challenger(config, uri, trigger_window)
     if found is None:
-        rows = pd.read_parquet(training_set.train_path)
+        rows = read_frame(training_set.train_path)
         estimator = _train(config, settings, rows)
         scored = _scored(config, settings, training_set, rows, estimator)
         run_id, tags = _log_run(
@@ -149,7 +150,7 @@ def _log_run(
     """Write the complete run; return its id and the tags for the version."""
     import mlflow
 
-    held_out = pd.read_parquet(training_set.held_out_path)
+    held_out = read_frame(training_set.held_out_path)
     outcome = make_outcome(config, held_out[str(config.columns.target)], predict(config, estimator, held_out))
     performance = scores(outcome)  # on rows the estimator has not seen: what the monitor may expect of it
     segments = segment_scores(held_out, config.columns.segments, outcome, config.measures.minimum_segment_rows)
@@ -215,7 +216,7 @@ def _delete_leftovers(uri: str, experiment_id: str, trigger_window: Window) -> N
 
 def _scored(config: MonitorConfig, settings: Settings, training_set: TrainingSet, rows: pd.DataFrame, estimator: Any) -> pd.DataFrame:
     """Return training and held-out rows in the order of time, each predicted by a model that had not seen it; also kept as a file."""
-    held_out = pd.read_parquet(training_set.held_out_path)
+    held_out = read_frame(training_set.held_out_path)
     trained = out_of_fold(config, rows, lambda part: _train(config, settings, part), estimator)
     scored = pd.concat([trained, with_predictions(config, held_out, predict(config, estimator, held_out))], ignore_index=True)
     scored = scored.sort_values(config.columns.timestamp, kind="stable", ignore_index=True)
@@ -224,9 +225,9 @@ def _scored(config: MonitorConfig, settings: Settings, training_set: TrainingSet
     return scored
 
 
-def scored_path(training_set: TrainingSet) -> Path:
+def scored_path(training_set: TrainingSet) -> DataPath:
     """Return where the scored rows of a training set lie, beside them."""
-    return Path(training_set.train_path).with_name(SCORED_FILE)
+    return locate(training_set.train_path).with_name(SCORED_FILE)
 
 
 def _write_reference(config: MonitorConfig, scored: pd.DataFrame, folder: Path) -> str:

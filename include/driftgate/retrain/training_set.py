@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +15,7 @@ from driftgate.config.models import MonitorConfig
 from driftgate.errors import RetrainError
 from driftgate.files import replacing
 from driftgate.records import Batch, Window
+from driftgate.storage import DataPath, read_frame
 
 TRAIN_FILE = "train.parquet"
 HELD_OUT_FILE = "held_out.parquet"
@@ -51,7 +51,7 @@ class _Labelled:
     rows: pd.DataFrame
 
 
-def build(config: MonitorConfig, batches: Sequence[Batch], folder: Path, relabel: Relabel | None = None) -> TrainingSet:
+def build(config: MonitorConfig, batches: Sequence[Batch], folder: DataPath, relabel: Relabel | None = None) -> TrainingSet:
     """Write ``train.parquet`` and ``held_out.parquet`` into the folder, each whole or not at all.
 
     Rows without a target are left out, and so are windows that have none with one. The latest ``retrain.held_out`` of the
@@ -111,7 +111,7 @@ def _read(config: MonitorConfig, batch: Batch, relabel: Relabel | None) -> pd.Da
     try:
         if batch.path is None:
             raise FileNotFoundError("the batch has no file")
-        rows = pd.read_parquet(batch.path, columns=columns)
+        rows = read_frame(batch.path, columns)
     except (OSError, ValueError) as error:
         raise RetrainError(
             f"monitor {config.id}: the rows of window {batch.window} cannot be read from {batch.path} ({str(error).splitlines()[0]}); "
@@ -143,7 +143,7 @@ def _together(config: MonitorConfig, items: Sequence[_Labelled]) -> pd.DataFrame
     return rows.sort_values(config.columns.timestamp, kind="stable", ignore_index=True)
 
 
-def _write(rows: pd.DataFrame, path: Path) -> str:
+def _write(rows: pd.DataFrame, path: DataPath) -> str:
     with replacing(path) as temporary:
         rows.to_parquet(temporary, index=False)
     return str(path.absolute())

@@ -45,11 +45,6 @@ class Layout:
         return self.home / "mlflow" / "artifacts"
 
     @property
-    def evidently(self) -> Path:
-        """Workspace of the Evidently UI."""
-        return self.home / "evidently"
-
-    @property
     def postgres(self) -> Path:
         """Folder that belongs to the system user under which PostgreSQL runs."""
         return self.home / "postgres"

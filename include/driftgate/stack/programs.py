@@ -197,7 +197,7 @@ def _evidently(settings: Settings, layout: Layout, state: StackState, inherited:
     command = ["nice", "-n", "5", sys.executable, "-P", "-m", "driftgate.report.ui_server"]
     return Program(
         EVIDENTLY,
-        [*command, "--workspace", str(layout.evidently), "--port", str(state.ports["evidently"])],
+        [*command, "--workspace", str(settings.evidently_dir), "--port", str(state.ports["evidently"])],
         environment.evidently(settings, state, inherited),
         layout.home,
         inherits=False,

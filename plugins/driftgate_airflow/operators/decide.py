@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseBranchOperator
@@ -41,7 +40,7 @@ class DecideOperator(DriftgateOperator, BaseBranchOperator):
         from driftgate import pipeline
 
         monitor = self.open_context()
-        decision = pipeline.decide(monitor, pipeline.load_measures(Path(self.measures["path"])))
+        decision = pipeline.decide(monitor, pipeline.load_measures(self.measures["path"]))
         push_window_links(context, monitor, decision.window)
         return follow(self.log, context, decision)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftgate_airflow.links import MlflowRunLink
@@ -36,7 +35,7 @@ class LogMlflowOperator(DriftgateOperator):
         from driftgate.records import Batch, GateResult
 
         monitor = self.open_context()
-        measures = pipeline.load_measures(Path(self.measures["path"]))
+        measures = pipeline.load_measures(self.measures["path"])
         batch = Batch.from_dict(self.batch)
         run_id = pipeline.log_mlflow(monitor, batch, GateResult.from_dict(self.gate_result), measures)
         address = monitor.store.find_report(self.monitor_id, batch.window, "mlflow")

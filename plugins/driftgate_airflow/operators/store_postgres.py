@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftgate_airflow.links import WINDOW_LINKS, push_window_links
@@ -35,7 +34,7 @@ class StorePostgresOperator(DriftgateOperator):
         from driftgate.records import Batch
 
         monitor = self.open_context()
-        measures = pipeline.load_measures(Path(self.measures["path"]))
+        measures = pipeline.load_measures(self.measures["path"])
         pipeline.store(monitor, Batch.from_dict(self.batch), measures)
         push_window_links(context, monitor, measures.window)
         self.log.info("%d metrics of model version %s written", len(measures.metrics), measures.model_version)

@@ -7,22 +7,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from driftgate.errors import DriftgateError, ServiceError, SettingsError
 from driftgate.settings import Settings, load
+from driftgate.storage import DataPath
 from driftgate_airflow.ui import access
 from driftgate_airflow.ui.access import CurrentUser
 from driftgate_airflow.ui.api import create_router
 from driftgate_airflow.ui.assets import VENDOR_DIR, localise
 from driftgate_airflow.ui.docs_access import shown_monitors
-from driftgate_airflow.ui.files import ASSET_HEADERS, DOCS_HEADERS, ICONS_DIR, PAGE_HEADERS, PAGES_DIR, REPORT_HEADERS, find, serve
+from driftgate_airflow.ui.files import (
+    ASSET_HEADERS,
+    DOCS_HEADERS,
+    ICONS_DIR,
+    PAGE_HEADERS,
+    PAGES_DIR,
+    REPORT_HEADERS,
+    find,
+    find_data,
+    send,
+    serve,
+)
 from driftgate_airflow.ui.known import KnownMonitors, monitor_id
 
 _WINDOW_KEY = re.compile(r"\d{8}T\d{6}Z-\d{8}T\d{6}Z")
@@ -31,6 +42,9 @@ _NO_DOCS = (
     "<!doctype html><title>Data Docs</title><p style='font-family: sans-serif; margin: 2em'>"
     "There are no Data Docs yet: they are written when a batch reaches the gate. Trigger a <code>monitor__</code> DAG first.</p>"
 )
+
+
+F = TypeVar("F")
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -58,7 +72,7 @@ def _add_files(app: FastAPI, settings: Settings) -> None:
 
     @app.get("/data-docs/{path:path}", dependencies=[access.website()])
     def data_docs(path: str, user: CurrentUser) -> Response:
-        return _data_docs_file(settings.data_docs_dir, path, lambda shown: _refuse_others(user, shown, known.all().monitors))
+        return _data_docs_file(settings, path, lambda shown: _refuse_others(user, shown, known.all().monitors))
 
     @app.get("/icons/{path:path}", dependencies=[access.website()])
     def icons(path: str, request: Request) -> Response:
@@ -70,13 +84,13 @@ def _add_files(app: FastAPI, settings: Settings) -> None:
 
     @app.get("/reports/{dag_id}/{window_key}/evidently.html", dependencies=[access.dag_runs()])
     def report(dag_id: str, window_key: str) -> Response:
-        return FileResponse(_report_file(settings, dag_id, window_key), media_type="text/html", headers=REPORT_HEADERS)
+        return send(_report_file(settings, dag_id, window_key), REPORT_HEADERS, "text/html")
 
 
-def _found(path: Path | None) -> Path:
-    if path is None:
+def _found(found: F | None) -> F:
+    if found is None:
         raise HTTPException(404, "There is no such file.")
-    return path
+    return found
 
 
 def _refuse_others(user: Any, page: str, known: Collection[str]) -> None:
@@ -86,24 +100,24 @@ def _refuse_others(user: Any, page: str, known: Collection[str]) -> None:
         raise HTTPException(403, "This page shows results of monitors that you may not read; open those of yours from their own pages.")
 
 
-def _data_docs_file(root: Path, path: str, refuse_others: Callable[[str], None]) -> Response:
-    file = find(root, path)
-    if file is None and path in ("", "index.html"):
+def _data_docs_file(settings: Settings, path: str, refuse_others: Callable[[str], None]) -> Response:
+    found = find_data(settings.data_docs_dir, path)
+    if found is None and path in ("", "index.html"):
         return HTMLResponse(_NO_DOCS, headers=DOCS_HEADERS)
-    file = _found(file)
-    place = file.relative_to(root.resolve()).as_posix()
+    file, place = _found(found)
     refuse_others(place)
     if file.suffix not in _REWRITTEN:
-        return FileResponse(file, headers=DOCS_HEADERS)
+        return send(file, DOCS_HEADERS)
     text = localise(file.read_text(encoding="utf-8"), place)
     return Response(text, media_type=_REWRITTEN[file.suffix], headers=DOCS_HEADERS)
 
 
-def _report_file(settings: Settings, dag_id: str, window_key: str) -> Path:
+def _report_file(settings: Settings, dag_id: str, window_key: str) -> DataPath:
     monitor = monitor_id(dag_id)
     if monitor is None or not _WINDOW_KEY.fullmatch(window_key):
         raise HTTPException(404, "There is no such report.")
-    return _found(find(settings.window_dir(monitor, window_key), "evidently.html"))
+    file, _ = _found(find_data(settings.window_dir(monitor, window_key), "evidently.html"))
+    return file
 
 
 # --- what is answered instead of a page -------------------------------------------------------------------------------

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
+from mimetypes import guess_type
 from pathlib import Path
 
 from fastapi import Request
 from fastapi.responses import FileResponse, Response
+
+from driftgate.storage import DataPath, RemotePath
 
 PAGES_DIR = Path(__file__).parent / "pages"
 """The pages that this package brings along."""
@@ -54,6 +58,26 @@ def find(root: Path, path: str) -> Path | None:
     return candidate if candidate.is_relative_to(base) and candidate.is_file() else None
 
 
+def find_data(root: DataPath, path: str) -> tuple[DataPath, str] | None:
+    """Do the same in the data location; also return the place below the root, with all ``..`` resolved."""
+    if isinstance(root, RemotePath):
+        return _find_object(root, path)
+    base = Path(str(root))
+    file = find(base, path)
+    return None if file is None else (file, file.relative_to(base.resolve()).as_posix())
+
+
+def _find_object(root: RemotePath, path: str) -> tuple[RemotePath, str] | None:
+    """Find an object; there are no links in an object store, so the names alone decide."""
+    place = posixpath.normpath(path or ".")
+    if "\0" in path or place.startswith(("/", "..")):
+        return None
+    for name in (place, posixpath.normpath(posixpath.join(place, "index.html"))):
+        if name != "." and (root / name).is_file():
+            return root / name, name
+    return None
+
+
 # Not left to the system's own table of types, which may be empty or changed; scripts of another type are refused by browsers.
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -71,6 +95,13 @@ _TYPES = {
 def media_type(file: Path) -> str | None:
     """Return the type a file is served with; None where it can be guessed."""
     return _TYPES.get(file.suffix)
+
+
+def send(file: DataPath, headers: dict[str, str], kind: str | None = None) -> Response:
+    """Answer with a file or an object of the data location; ``kind`` is its media type where that cannot be guessed."""
+    if isinstance(file, RemotePath):
+        return Response(file.read_bytes(), media_type=kind or guess_type(file.name)[0], headers=headers)
+    return FileResponse(str(file), media_type=kind, headers=headers)
 
 
 def serve(file: Path, request: Request, headers: dict[str, str]) -> Response:

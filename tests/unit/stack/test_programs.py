@@ -3,6 +3,7 @@ from __future__ import annotations
 import configparser
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,13 @@ def test_the_evidently_ui_gets_its_own_secret_and_nothing_of_the_users_environme
     assert [name for name, secret in state.secrets.items() if secret in text] == ["evidently"]
     assert "of-a-data-source" not in text
     assert program.environment["DO_NOT_TRACK"] == "1"
-    assert str(layout.evidently) in program.command
+    assert str(layout.home / "evidently") in program.command
+
+
+def test_the_evidently_ui_reads_the_folder_that_tasks_write(settings: Settings, layout: Layout, state: StackState) -> None:
+    shared = replace(settings, evidently_workspace=Path("/mnt/evidently"))
+    command = programs.all_programs(shared, layout, state, RunAs(), INHERITED)[-1].command
+    assert command[command.index("--workspace") + 1] == str(shared.evidently_dir) == "/mnt/evidently"
 
 
 def test_nothing_waits_for_the_evidently_ui() -> None:
