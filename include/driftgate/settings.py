@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from driftgate.errors import SettingsError
+from driftgate.placement import WEIGHTS, Placement, Weight
+from driftgate.placement import read as read_placement
 
 STACK_FILE = "stack.json"
 """Name of the file (mode 0600) in the state folder into which the embedded stack writes its addresses and secrets."""
@@ -53,6 +55,13 @@ class Settings:
     """Label that exported metrics carry beside monitor and model version."""
     notifications_file: Path | None = None
     """Where messages go; default: include/notifications.yaml of the project."""
+    placements: Mapping[Weight, Placement] = field(default_factory=dict)
+    """Where tasks of a weight run; a weight that is missing has no queue and no pool of its own."""
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Names of the queues that workers have to listen on beside Airflow's default one."""
+        return tuple(placement.queue for placement in self.placements.values() if placement.queue)
 
     @property
     def batches_dir(self) -> Path:
@@ -129,7 +138,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     Variables: DRIFTGATE_PROJECT_ROOT, DRIFTGATE_HOME, DRIFTGATE_MONITORS_DIR, DRIFTGATE_GX_DIR, DRIFTGATE_DATABASE_URI,
     MLFLOW_TRACKING_URI, DRIFTGATE_MLFLOW_URL (for people), DRIFTGATE_AIRFLOW_URL (for people), DRIFTGATE_EVIDENTLY_URL (for people),
     GRAFANA_URL (for people), DRIFTGATE_NOTIFICATIONS_FILE, DRIFTGATE_ENVIRONMENT, PROMETHEUS_GATEWAY, INFLUXDB_URL with INFLUXDB_TOKEN,
-    INFLUXDB_ORG and INFLUXDB_BUCKET.
+    INFLUXDB_ORG and INFLUXDB_BUCKET, and those of :mod:`driftgate.placement`.
     """
     env = os.environ if environ is None else environ
     root = Path(env["DRIFTGATE_PROJECT_ROOT"]) if env.get("DRIFTGATE_PROJECT_ROOT") else _find_project_root(Path.cwd())
@@ -151,6 +160,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         influxdb=_influx(env),
         environment=env.get("DRIFTGATE_ENVIRONMENT") or "production",
         notifications_file=Path(env["DRIFTGATE_NOTIFICATIONS_FILE"]) if env.get("DRIFTGATE_NOTIFICATIONS_FILE") else None,
+        placements={weight: read_placement(env, weight) for weight in WEIGHTS},
     )
 
 

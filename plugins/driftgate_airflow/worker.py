@@ -1,0 +1,13 @@
+"""Imported once by a Celery worker, in its main process: the processes of its pool, and so the tasks, inherit the libraries.
+
+Named in AIRFLOW__CELERY__EXTRA_CELERY_CONFIG (``imports``), as :mod:`driftgate_airflow.preload` is for the local executor.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+with warnings.catch_warnings():
+    # Libraries that look through all modules for a name touch Airflow's deprecated ones: more than a thousand lines in the worker's log.
+    warnings.simplefilter("ignore")
+    from driftgate_airflow import preload as preload
