@@ -35,6 +35,15 @@ def make_folders(home: Path) -> None:
         (home / name).mkdir(parents=True, exist_ok=True)
 
 
+def make_pools() -> None:
+    """Make the pools named in DRIFTGATE_<WEIGHT>_POOL where they are missing; their slots are people's to tune, in the UI."""
+    for weight in ("LIGHT", "HEAVY"):
+        name = os.environ.get(f"DRIFTGATE_{weight}_POOL")
+        if name and subprocess.run(["airflow", "pools", "get", name], capture_output=True, check=False).returncode:
+            slots = os.environ.get(f"DRIFTGATE_{weight}_POOL_SLOTS") or "4"
+            run("airflow", "pools", "set", name, slots, f"Driftgate: {weight.lower()} tasks")
+
+
 def run(*command: str) -> None:
     """Run one command and stop with its exit status when it fails."""
     print(f"airflow-init: {' '.join(command)}", flush=True)
@@ -49,6 +58,7 @@ def main() -> None:
     make_folders(Path(required("DRIFTGATE_HOME")))
     run("airflow", "db", "migrate")
     run("driftgate", "migrate")
+    make_pools()
     print("airflow-init: ready", flush=True)
 
 

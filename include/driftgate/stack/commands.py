@@ -16,7 +16,7 @@ import psutil
 from driftgate.errors import StackError
 from driftgate.files import LockHeldError, locked
 from driftgate.settings import Settings
-from driftgate.stack import executors, health, migrations, ports, postgres, programs, provision
+from driftgate.stack import executors, health, migrations, pools, ports, postgres, programs, provision
 from driftgate.stack import logs as log_files
 from driftgate.stack import state as states
 from driftgate.stack import status as statuses
@@ -210,6 +210,8 @@ def _start(settings: Settings, layout: Layout, state: StackState, supervisor: Su
         supervisor.start_program(name)
     _wait_healthy(layout, state, supervisor, programs.required(state)[1:], START_SECONDS, echo)
     health.warm_up(state)
+    for pool in pools.ensure(settings, state):
+        echo(f"pool {pool}: made")
     if state.evidently:
         supervisor.start_program(programs.EVIDENTLY)
         echo(f"{programs.EVIDENTLY}: starting{_address(state, programs.EVIDENTLY)}, nothing waits for it")
