@@ -104,7 +104,7 @@ def environment(base: Path, broker: str) -> dict[str, str]:
 
 
 def log_of(world: World, worker: str) -> str:
-    return Path(world.process(worker)["log"]).read_text(encoding="utf-8", errors="replace")
+    return (world.base / "home" / "logs" / f"{worker}.log").read_text(encoding="utf-8", errors="replace")
 
 
 def task(world: World, run_id: str, name: str) -> dict[str, object]:
