@@ -71,6 +71,10 @@ format: $(DEV_STAMP) ## Rewrite the code in the project's format
 bench-detection: $(DEV_STAMP) ## Measure false alarms, power and delay beside Evidently's defaults; writes docs/detection.md (OPTIONS="--quick | --data FILE ...")
 	$(BIN)/python -m benchmarks.detection $(OPTIONS)
 
+.PHONY: bench-fleet
+bench-fleet: $(DEV_STAMP) ## Measure what many monitors cost on the real stack (OPTIONS="--monitors 200 --rounds 2 --json FILE")
+	$(BIN)/python -m benchmarks.many_monitors $(OPTIONS)
+
 .PHONY: dashboards
 dashboards: $(DEV_STAMP) ## Write Grafana's dashboards and alert rules anew (OPTIONS="--airflow-url URL --mlflow-url URL --output FOLDER")
 	$(BIN)/python -m driftgate_dashboards $(OPTIONS)
