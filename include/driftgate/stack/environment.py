@@ -43,6 +43,9 @@ _THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREAD
 
 AIRFLOW_TUNING: Mapping[str, str] = {
     "AIRFLOW__CORE__PARALLELISM": "6",
+    # The local executor takes any number of tasks into its own queue, first come first served, and one that waits there for ten minutes
+    # is taken back: only a pool bounds that. Used when the database is new.
+    "AIRFLOW__CORE__DEFAULT_POOL_TASK_SLOT_COUNT": "8",
     "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
     "AIRFLOW__CORE__MP_FORKSERVER_PRELOAD": "driftgate_airflow.preload",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
