@@ -6,10 +6,11 @@ FROM ${PYTHON_IMAGE} AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
-COPY requirements.txt /tmp/requirements.txt
+# requirements-cluster.txt is what CeleryExecutor and KubernetesExecutor need; both files agree on every version.
+COPY requirements.txt requirements-cluster.txt /tmp/
 # Bytecode halves every cold import. "unchecked-hash" keeps it valid whatever happens to file times on the way between
 # layers. A few packages ship templates that are no valid Python; compileall reports them and they do not matter.
-RUN python -m pip install --no-compile -r /tmp/requirements.txt \
+RUN python -m pip install --no-compile -r /tmp/requirements.txt -r /tmp/requirements-cluster.txt \
     && (python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib > /tmp/compile.log 2>&1 || true) \
     && python -c "import airflow, importlib.util; assert importlib.util.cache_from_source(airflow.__file__) == airflow.__cached__"
 

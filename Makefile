@@ -18,8 +18,8 @@ $(STAMP): requirements.txt pyproject.toml include/tools/install.sh
 	@bash include/tools/install.sh $(VENV) $(PYTHON) requirements.txt
 	@touch $@
 
-$(DEV_STAMP): $(STAMP) requirements-dev.txt
-	@bash include/tools/install.sh $(VENV) $(PYTHON) requirements-dev.txt
+$(DEV_STAMP): $(STAMP) requirements-dev.txt requirements-cluster.txt
+	@bash include/tools/install.sh $(VENV) $(PYTHON) requirements-dev.txt requirements-cluster.txt
 	@touch $@
 
 .PHONY: setup
@@ -43,7 +43,7 @@ logs: $(STAMP) ## Show the last lines of every log of the stack
 test: check test-unit test-integration ## Everything: checks, unit tests, then the real stack end to end
 test-unit: $(DEV_STAMP) servers ## Tests without the stack (minutes)
 	$(BIN)/python -m pytest -m "not integration and not browser" -n 2 --dist loadfile
-test-integration: $(DEV_STAMP) browser ## Real PostgreSQL, Airflow, MLflow and Chromium, end to end
+test-integration: $(DEV_STAMP) browser servers ## Real PostgreSQL, Airflow, MLflow and Chromium, end to end
 	$(BIN)/python -m pytest -m "integration or browser" tests/integration tests/browser
 
 .PHONY: browser
@@ -51,8 +51,8 @@ browser: ## Make sure a Chromium is there (installs Debian's when run as root)
 	@bash include/tools/chromium.sh
 
 .PHONY: servers
-servers: ## Make sure the servers that exports are tested with are there (installs Debian's when run as root)
-	@bash include/tools/servers.sh || echo "Without them the tests of exports are skipped."
+servers: ## Make sure the servers that exports and Celery are tested with are there (installs Debian's when run as root)
+	@bash include/tools/servers.sh || echo "Without them the tests of exports and of Celery are skipped."
 
 .PHONY: check lint types layers format
 check: lint types layers ## Lint, types and the layering test
@@ -71,13 +71,18 @@ format: $(DEV_STAMP) ## Rewrite the code in the project's format
 bench-detection: $(DEV_STAMP) ## Measure false alarms, power and delay beside Evidently's defaults; writes docs/detection.md (OPTIONS="--quick | --data FILE ...")
 	$(BIN)/python -m benchmarks.detection $(OPTIONS)
 
+.PHONY: bench-fleet
+bench-fleet: $(DEV_STAMP) ## Measure what many monitors cost on the real stack (OPTIONS="--monitors 200 --rounds 2 --json FILE")
+	$(BIN)/python -m benchmarks.many_monitors $(OPTIONS)
+
 .PHONY: dashboards
 dashboards: $(DEV_STAMP) ## Write Grafana's dashboards and alert rules anew (OPTIONS="--airflow-url URL --mlflow-url URL --output FOLDER")
 	$(BIN)/python -m driftgate_dashboards $(OPTIONS)
 
 .PHONY: lock
-lock: ## Pin requirements.txt and requirements-dev.txt anew (needs uv)
+lock: ## Pin the three requirements files anew (needs uv)
 	uv pip compile requirements.in -o requirements.txt --python-version 3.11 --custom-compile-command "make lock" --no-emit-index-url --upgrade
+	uv pip compile requirements-cluster.in -o requirements-cluster.txt --python-version 3.11 --custom-compile-command "make lock" --no-emit-index-url --upgrade
 	uv pip compile requirements-dev.in -o requirements-dev.txt --python-version 3.11 --custom-compile-command "make lock" --no-emit-index-url --upgrade
 
 .PHONY: clean

@@ -26,6 +26,7 @@ from driftgate_airflow.operators.log_mlflow import LogMlflowOperator
 from driftgate_airflow.operators.measure_window import MeasureWindowOperator
 from driftgate_airflow.operators.render_report import RenderReportOperator
 from driftgate_airflow.operators.store_postgres import StorePostgresOperator
+from driftgate_airflow.placing import placed
 
 PREFIX = "monitor__"
 TRIGGER_WINDOW = "{{ ti.xcom_pull(task_ids='ingest')['window']['%s'] }}"
@@ -81,7 +82,7 @@ def build(monitor: LoadedMonitor) -> DAG:
         store >> [decide, export]
         decide >> [trigger_retrain, alert, no_action]
         [alert, export] >> finish
-    return dag
+    return placed(dag, config)
 
 
 for found in monitors_for(PREFIX):

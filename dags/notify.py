@@ -14,6 +14,7 @@ from driftgate.config.notifications import fingerprint, load_notifications
 from driftgate.settings import load
 from driftgate_airflow.dag_parts import EARLIEST
 from driftgate_airflow.operators.deliver_messages import DeliverMessagesOperator
+from driftgate_airflow.placing import placed
 
 DAG_ID = "driftgate__notify"
 DOCS = """\
@@ -46,5 +47,6 @@ if get_parsing_context().dag_id in (None, DAG_ID):
             dagrun_timeout=timedelta(minutes=10),
             tags=["driftgate", "notifications"],
             default_args={"owner": "driftgate"},
-        ):
+        ) as dag:
             DeliverMessagesOperator(task_id="deliver", retries=0, execution_timeout=timedelta(minutes=8))
+        placed(dag)

@@ -25,6 +25,7 @@ from driftgate_airflow.operators.export_restated import ExportRestatedOperator
 from driftgate_airflow.operators.ingest_window import WINDOW_KEY
 from driftgate_airflow.operators.restate_performance import RestatePerformanceOperator
 from driftgate_airflow.operators.route_performance import RoutePerformanceOperator
+from driftgate_airflow.placing import placed
 
 PREFIX = "performance__"
 DECIDED = "{{ ti.xcom_pull(task_ids='route', key='%s')['window']['%s'] }}"
@@ -69,7 +70,7 @@ def build(monitor: LoadedMonitor) -> DAG:
         restate >> [route, export, check]
         route >> [trigger_retrain, alert, no_action]
         [alert, export] >> finish
-    return dag
+    return placed(dag, config)
 
 
 for found in monitors_for(PREFIX):

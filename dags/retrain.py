@@ -21,6 +21,7 @@ from driftgate_airflow.operators.keep_champion import KeepChampionOperator
 from driftgate_airflow.operators.promote_challenger import PromoteChallengerOperator
 from driftgate_airflow.operators.route_challenger import RouteChallengerOperator
 from driftgate_airflow.operators.train_challenger import TrainChallengerOperator
+from driftgate_airflow.placing import placed
 
 PREFIX = "retrain__"
 
@@ -68,7 +69,7 @@ def build(monitor: LoadedMonitor) -> DAG:
             )
             promote.response = keep_champion.response = approve.output
             route >> approve >> [promote, keep_champion]
-    return dag
+    return placed(dag, config)
 
 
 for found in monitors_for(PREFIX):

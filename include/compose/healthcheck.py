@@ -1,17 +1,22 @@
 """Health checks of the containers, without curl and without importing Airflow (that would cost seconds of CPU every time).
 
 ``http URL [URL ...]`` is healthy when every address answers with a status below 400. ``component NAME URL`` asks Airflow's
-own health page, where each component leaves its heartbeat: the dag-processor and the triggerer have no port of their own.
+own health page, where each component leaves its heartbeat: the dag-processor and the triggerer have no port of their own. ``worker``
+asks the Celery worker of this container through the broker, which it answers while its tasks run.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import socket
 import sys
 import urllib.request
 
 _TIMEOUT = 20.0
 """Seconds; the first request to Airflow's execution API takes several."""
+_PING = 10.0
+"""Seconds; the answer usually takes a few milliseconds."""
 
 
 def fetch(url: str) -> bytes:
@@ -26,6 +31,14 @@ def component_status(name: str, url: str) -> str:
     return str(json.loads(fetch(url)).get(name, {}).get("status"))
 
 
+def worker_answers(node: str, broker: str) -> bool:
+    """Whether a Celery worker answers; needs Celery alone, not Airflow."""
+    from celery import Celery
+
+    with Celery(broker=broker, set_as_current=False) as app:
+        return bool(app.control.ping(destination=[node], timeout=_PING, limit=1))
+
+
 def main(arguments: list[str]) -> int:
     """Return 0 for healthy, 1 for anything else; the reason goes to `docker inspect`."""
     kind, *rest = arguments
@@ -34,6 +47,8 @@ def main(arguments: list[str]) -> int:
             for url in rest:
                 fetch(url)
             return 0
+        if kind == "worker":
+            return 0 if worker_answers(f"celery@{socket.gethostname()}", os.environ["AIRFLOW__CELERY__BROKER_URL"]) else 1
         name, url = rest
         status = component_status(name, url)
     except (OSError, ValueError) as error:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from driftgate.errors import SettingsError
+from driftgate.placement import WEIGHTS, Placement, Weight
+from driftgate.placement import read as read_placement
 from driftgate.storage import DataPath, locate
 
 STACK_FILE = "stack.json"
@@ -58,6 +60,13 @@ class Settings:
     """Data location that every machine reaches, ``s3://bucket/prefix`` or a shared folder; None: the state folder."""
     evidently_workspace: Path | None = None
     """Folder that the tasks and the Evidently UI share; default: in the state folder."""
+    placements: Mapping[Weight, Placement] = field(default_factory=dict)
+    """Where tasks of a weight run; a weight that is missing has no queue and no pool of its own."""
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Names of the queues that workers have to listen on beside Airflow's default one."""
+        return tuple(placement.queue for placement in self.placements.values() if placement.queue)
 
     @property
     def data_dir(self) -> DataPath:
@@ -145,7 +154,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     MLFLOW_TRACKING_URI, DRIFTGATE_MLFLOW_URL (for people), DRIFTGATE_AIRFLOW_URL (for people), DRIFTGATE_EVIDENTLY_URL (for people),
     GRAFANA_URL (for people), DRIFTGATE_DATA_URL, DRIFTGATE_EVIDENTLY_DIR,
     DRIFTGATE_NOTIFICATIONS_FILE, DRIFTGATE_ENVIRONMENT, PROMETHEUS_GATEWAY, INFLUXDB_URL with INFLUXDB_TOKEN,
-    INFLUXDB_ORG and INFLUXDB_BUCKET.
+    INFLUXDB_ORG and INFLUXDB_BUCKET, and those of :mod:`driftgate.placement`.
     """
     env = os.environ if environ is None else environ
     root = Path(env["DRIFTGATE_PROJECT_ROOT"]) if env.get("DRIFTGATE_PROJECT_ROOT") else _find_project_root(Path.cwd())
@@ -169,6 +178,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         notifications_file=Path(env["DRIFTGATE_NOTIFICATIONS_FILE"]) if env.get("DRIFTGATE_NOTIFICATIONS_FILE") else None,
         data_url=_data_url(env),
         evidently_workspace=Path(env["DRIFTGATE_EVIDENTLY_DIR"]).absolute() if env.get("DRIFTGATE_EVIDENTLY_DIR") else None,
+        placements={weight: read_placement(env, weight) for weight in WEIGHTS},
     )
 
 

@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# install.sh VENV PYTHON REQUIREMENTS: make the virtual environment and install a pinned file into it, compiled to bytecode.
+# install.sh VENV PYTHON REQUIREMENTS...: make the virtual environment and install pinned files into it, compiled to bytecode.
 # Uses uv when it is there, pip alone otherwise.
 set -euo pipefail
-venv=$1 python=$2 requirements=$3
+venv=$1 python=$2
+shift 2
+requirements=()
+for file in "$@"; do
+  requirements+=(-r "$file")
+done
 unset PYTHONDONTWRITEBYTECODE
 
 if ! command -v "$python" >/dev/null; then
@@ -20,11 +25,11 @@ if [ ! -x "$venv/bin/python" ]; then
   }
 fi
 
-echo "Installing $requirements (some minutes the first time)"
+echo "Installing $* (some minutes the first time)"
 if command -v uv >/dev/null; then
-  uv pip install --quiet --python "$venv/bin/python" --compile-bytecode -r "$requirements"
+  uv pip install --quiet --python "$venv/bin/python" --compile-bytecode "${requirements[@]}"
   uv pip install --quiet --python "$venv/bin/python" --no-deps -e .
 else
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$requirements"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "${requirements[@]}"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps -e .
 fi

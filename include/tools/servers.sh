@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make sure the servers of the export tests are there: on the PATH, or (as root) Debian's packages.
+# Make sure the servers of the tests are there: on the PATH, or (as root) Debian's packages.
 # Only the programs are wanted: no service is started, now or at the next boot; the tests run their own on free ports.
 set -euo pipefail
 
@@ -10,6 +10,7 @@ declare -A package=(
   [prometheus-alertmanager]=prometheus-alertmanager
   [amtool]=prometheus-alertmanager
   [victoria-metrics]=victoria-metrics
+  [redis-server]=redis-server
 )
 missing=()
 for program in "${!package[@]}"; do
@@ -20,7 +21,7 @@ if [ ${#missing[@]} = 0 ]; then
 fi
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-  echo "The export tests need ${missing[*]}: as root, apt-get install --no-install-recommends ${missing[*]}" >&2
+  echo "The tests of exports and of Celery need ${missing[*]}: as root, apt-get install --no-install-recommends ${missing[*]}" >&2
   exit 1
 fi
 
@@ -31,7 +32,7 @@ if [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' >"$policy"
   chmod 755 "$policy"
 fi
-echo "Installing Debian's ${missing[*]} for the export tests"
+echo "Installing Debian's ${missing[*]} for the tests"
 apt-get update -qq
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 if [ -d /run/systemd/system ]; then

@@ -19,13 +19,23 @@ def test_the_image_runs_as_an_ordinary_user() -> None:
     assert DOCKERFILE.index("\nUSER driftgate") < DOCKERFILE.index("\nCMD ")
 
 
+def packages(name: str) -> list[str]:
+    return [line for line in (ROOT / name).read_text().splitlines() if line and not line.lstrip().startswith("#")]
+
+
 def test_packages_come_pinned_and_compiled() -> None:
-    assert "pip install --no-compile -r /tmp/requirements.txt" in DOCKERFILE
+    assert "pip install --no-compile -r /tmp/requirements.txt -r /tmp/requirements-cluster.txt" in DOCKERFILE
     assert "compileall" in DOCKERFILE
-    requirements = (ROOT / "requirements.txt").read_text().splitlines()
-    packages = [line for line in requirements if line and not line.lstrip().startswith("#")]
-    assert packages
-    assert all(re.match(r"[A-Za-z0-9_.\[\]-]+==\S+", line) for line in packages)
+    main, cluster = packages("requirements.txt"), packages("requirements-cluster.txt")
+    assert main
+    assert all(re.match(r"[A-Za-z0-9_.\[\]-]+==\S+", line) for line in [*main, *cluster])
+
+
+def test_what_several_machines_need_is_in_the_image_and_not_in_the_embedded_stack() -> None:
+    main, cluster = (dict(line.split("==") for line in packages(name)) for name in ("requirements.txt", "requirements-cluster.txt"))
+    tests = dict(line.split("==") for line in packages("requirements-dev.txt"))
+    assert {name for other in (main, tests) for name in cluster if other.get(name, cluster[name]) != cluster[name]} == set()
+    assert {"celery", "redis", "kubernetes"} <= set(cluster) - set(main)
 
 
 def test_no_secret_is_built_in() -> None:

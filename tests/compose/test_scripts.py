@@ -78,13 +78,13 @@ def test_the_password_file_is_private_and_replaced(tmp_path: Path, script: Loade
     assert os.listdir(path.parent) == ["passwords.json"]
 
 
-def _init(tmp_path: Path, airflow_status: int, **extra: str) -> subprocess.CompletedProcess[str]:
-    """Run the init script with stand-ins for both commands that leave their arguments in a file."""
+def _init(tmp_path: Path, airflow_status: int, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run the init script with stand-ins for both commands that leave their arguments in a file; no pool is there."""
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
     for name, status in (("airflow", airflow_status), ("driftgate", 0)):
         command = bin_dir / name
-        command.write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/calls\nexit {status}\n')
+        command.write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/calls\n[ "$2" = get ] && exit 1\nexit {status}\n')
         command.chmod(0o755)
     env = {
         "PATH": f"{bin_dir}:/usr/bin:/bin",
@@ -93,7 +93,7 @@ def _init(tmp_path: Path, airflow_status: int, **extra: str) -> subprocess.Compl
         "AIRFLOW_ADMIN_PASSWORD": "pw",
         **extra,
     }
-    command_line = [sys.executable, str(ROOT / "include" / "compose" / "airflow_init.py")]
+    command_line = [sys.executable, str(ROOT / "include" / "compose" / "airflow_init.py"), *arguments]
     return subprocess.run(command_line, env=env, capture_output=True, text=True, check=False)
 
 
@@ -103,6 +103,20 @@ def test_init_prepares_folders_and_runs_both_migrations_in_order(tmp_path: Path)
     assert (tmp_path / "calls").read_text().splitlines() == ["airflow db migrate", "driftgate migrate"]
     assert (tmp_path / "state" / "gx" / "data_docs").is_dir()
     assert "pw" not in result.stdout.split()
+
+
+def test_init_makes_the_pools_that_are_named_and_missing(tmp_path: Path) -> None:
+    result = _init(tmp_path, 0, DRIFTGATE_HEAVY_POOL="rows", DRIFTGATE_HEAVY_POOL_SLOTS="2", DRIFTGATE_LIGHT_POOL="")
+    assert result.returncode == 0, result.stderr
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls[2:] == ["airflow pools get rows", "airflow pools set rows 2 Driftgate: heavy tasks"]
+
+
+def test_init_without_login_takes_the_owner_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "uri").write_text("postgresql+psycopg2://owner@host/driftgate\n")
+    result = _init(tmp_path, 0, "--without-login", AIRFLOW_ADMIN_PASSWORD="", DRIFTGATE_OWNER_URI_FILE=str(tmp_path / "uri"))
+    assert result.returncode == 0, result.stderr
+    assert not (tmp_path / "passwords.json").exists()
 
 
 def test_init_stops_at_the_first_failing_command_and_says_which(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from driftgate.config.calibration import BudgetConfig, DetectConfig
+from driftgate.config.execution import ExecutionConfig
 from driftgate.config.fairness import FairnessConfig, check_fairness
 from driftgate.config.kpis import KpiConfig, check_kpis, column_kinds
 from driftgate.config.labels import LabelsConfig, check_labels
@@ -240,6 +241,7 @@ class MonitorConfig(Section):
     """Where labels come from that arrive later than the predictions; None: the source has them, or there are none."""
     sinks: SinksConfig = SinksConfig()
     notifications: NotificationsConfig = NotificationsConfig()
+    execution: ExecutionConfig = ExecutionConfig()
 
     @field_validator("id")
     @classmethod

@@ -16,7 +16,7 @@ import psutil
 from driftgate.errors import StackError
 from driftgate.files import LockHeldError, locked
 from driftgate.settings import Settings
-from driftgate.stack import health, migrations, ports, postgres, programs, provision
+from driftgate.stack import executors, health, migrations, pools, ports, postgres, programs, provision
 from driftgate.stack import logs as log_files
 from driftgate.stack import state as states
 from driftgate.stack import status as statuses
@@ -133,7 +133,8 @@ def logs(settings: Settings, name: str | None = None, follow: bool = False, line
         There is no program of that name.
     """
     layout = for_settings(settings)
-    known = (*programs.NAMES, "supervisord")
+    recorded = states.load(layout)
+    known = (*(programs.names(recorded) if recorded else programs.NAMES), "supervisord")
     if name is not None and name not in known:
         raise StackError(f"there is no log named {name!r}: choose one of {', '.join(known)}")
     selected = (name,) if name else known
@@ -177,9 +178,12 @@ def _prepare(
         if leftovers:
             echo(f"ended {leftovers} processes that an interrupted stack left behind")
     _require_resources(layout)
+    broker = executors.broker(env)
+    if broker:
+        executors.require_answer(broker)
     known = states.load(layout)
     chosen = ports.choose(env, known.ports if known else {}, port_base=port_base, echo=echo)
-    state = StackState(chosen, states.generate_secrets(known.secrets if known else None), evidently)
+    state = StackState(chosen, states.generate_secrets(known.secrets if known else None), evidently, broker)
     states.save(layout, state)
     runner = postgres.run_as(layout)
     postgres.clear_stale_pid(layout)
@@ -202,10 +206,12 @@ def _start(settings: Settings, layout: Layout, state: StackState, supervisor: Su
     provision.provision(state)
     supervisor.start_program(programs.MLFLOW)
     migrations.migrate(settings, layout, state, echo)
-    for name in programs.AIRFLOW_PROGRAMS:
+    for name in programs.required(state)[2:]:
         supervisor.start_program(name)
-    _wait_healthy(layout, state, supervisor, programs.REQUIRED[1:], START_SECONDS, echo)
+    _wait_healthy(layout, state, supervisor, programs.required(state)[1:], START_SECONDS, echo)
     health.warm_up(state)
+    for pool in pools.ensure(settings, state):
+        echo(f"pool {pool}: made")
     if state.evidently:
         supervisor.start_program(programs.EVIDENTLY)
         echo(f"{programs.EVIDENTLY}: starting{_address(state, programs.EVIDENTLY)}, nothing waits for it")
@@ -256,6 +262,9 @@ def _running_state(layout: Layout, env: Mapping[str, str], echo: Echo) -> StackS
     for service, port in ports.explicit_ports(env).items():
         if port != state.ports.get(service, port):
             echo(f"{ports.variable(service)}={port} takes effect after `driftgate down`: {service} runs on port {state.ports[service]}")
+    if executors.broker(env) != state.broker:
+        running = f"{len(executors.WORKERS)} Celery workers" if state.broker else "the scheduler"
+        echo(f"{executors.EXECUTOR} and {executors.BROKER} take effect after `driftgate down`: now {running} run the tasks")
     return state
 
 

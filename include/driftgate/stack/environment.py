@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from driftgate.settings import Settings
+from driftgate.stack import executors
 from driftgate.stack.layout import Layout
 from driftgate.stack.ports import HOST
 from driftgate.stack.state import ADMIN, StackState
@@ -42,6 +43,9 @@ _THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREAD
 
 AIRFLOW_TUNING: Mapping[str, str] = {
     "AIRFLOW__CORE__PARALLELISM": "6",
+    # The local executor takes any number of tasks into its own queue, first come first served, and one that waits there for ten minutes
+    # is taken back: only a pool bounds that. Used when the database is new.
+    "AIRFLOW__CORE__DEFAULT_POOL_TASK_SLOT_COUNT": "8",
     "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
     "AIRFLOW__CORE__MP_FORKSERVER_PRELOAD": "driftgate_airflow.preload",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
@@ -75,15 +79,16 @@ def common(settings: Settings, layout: Layout, state: StackState, inherited: Map
 
 def airflow(settings: Settings, layout: Layout, state: StackState, inherited: Mapping[str, str]) -> dict[str, str]:
     """Environment of Airflow's components and of its command line."""
-    tuning = {name: inherited.get(name, value) for name, value in AIRFLOW_TUNING.items()}
+    tuning = {name: inherited.get(name, value) for name, value in executors.tuning(AIRFLOW_TUNING, state.broker).items()}
+    database_uri = state.database_uri("airflow", "airflow")
     return {
         **common(settings, layout, state, inherited),
         **tuning,
+        **executors.settings(state.broker, database_uri),
         "AIRFLOW_HOME": str(layout.airflow_home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(settings.project_root / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(settings.project_root / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
@@ -97,7 +102,7 @@ def airflow(settings: Settings, layout: Layout, state: StackState, inherited: Ma
         "AIRFLOW__API__EXPOSE_CONFIG": "False",
         "AIRFLOW__API__SECRET_KEY": state.secrets["airflow_api_secret_key"],
         "AIRFLOW__API_AUTH__JWT_SECRET": state.secrets["airflow_jwt_secret"],
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": state.database_uri("airflow", "airflow"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_uri,
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.airflow_home / "logs"),
         "AIRFLOW_CONN_DRIFTGATE_DB": state.database_uri("driftgate_app", "driftgate", driver="postgres"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -10,10 +11,15 @@ from typing import Any
 
 from driftgate.errors import StackError
 from driftgate.stack import programs
+from driftgate.stack.executors import WORKERS
 from driftgate.stack.state import StackState
 from driftgate.stack.supervision import RUNNING, ProcessInfo
 
+log = logging.getLogger(__name__)
+
 _TIMEOUT = 5.0
+_PING_SECONDS = 1.5
+"""How long answers of Celery workers are collected; each question takes this long, whoever answers."""
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 _HEARTBEATS = {
@@ -27,12 +33,16 @@ def check(state: StackState, processes: Mapping[str, ProcessInfo]) -> dict[str, 
     """Health by program name, for every program of the stack; one that is not running is not healthy."""
     monitor: dict[str, Any] | None = None
     result = {}
-    for name in programs.NAMES:
+    workers: frozenset[str] | None = None
+    for name in programs.names(state):
         info = processes.get(name)
         if info is None or info.state != RUNNING:
             result[name] = False
         elif name in _SERVERS:
             result[name] = _SERVERS[name](state)
+        elif name in WORKERS:
+            workers = _answering_workers(state.broker or "") if workers is None else workers
+            result[name] = name in workers
         else:
             monitor = _monitor(state) if monitor is None else monitor
             result[name] = _beats(monitor, name, info)
@@ -80,6 +90,19 @@ _SERVERS: Mapping[str, Callable[[StackState], bool]] = {
     programs.API_SERVER: _api_server,
     programs.EVIDENTLY: _evidently,
 }
+
+
+def _answering_workers(broker: str) -> frozenset[str]:
+    """Names of the Celery workers that answer now; the part before the @ of their node names."""
+    from celery import Celery
+
+    try:
+        with Celery(broker=broker, set_as_current=False) as app:
+            answers = app.control.ping(timeout=_PING_SECONDS) or []
+    except Exception as error:  # a broker that is away shows in many classes of its client
+        log.debug("the broker does not answer: %s", error)
+        return frozenset()
+    return frozenset(node.partition("@")[0] for answer in answers for node in answer)
 
 
 def _monitor(state: StackState) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from driftgate.settings import Settings
 from driftgate.stack import environment, postgres
+from driftgate.stack.executors import QUEUES, WORKERS
 from driftgate.stack.layout import Layout, write_private, write_private_json
 from driftgate.stack.ports import HOST
 from driftgate.stack.state import StackState
@@ -30,10 +31,10 @@ AIRFLOW_PROGRAMS = (API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER)
 REQUIRED = (POSTGRES, MLFLOW, *AIRFLOW_PROGRAMS)
 """What runs need, in the order of starting; `up` waits for these."""
 NAMES = (*REQUIRED, EVIDENTLY)
-"""Every program, in the order of starting."""
+"""Every program of a stack whose scheduler runs the tasks, in the order of starting."""
 
-STOP_ORDER = ((SCHEDULER,), (DAG_PROCESSOR, TRIGGERER, API_SERVER, MLFLOW, EVIDENTLY), (POSTGRES,))
-"""Stages of stopping. The scheduler first: its running tasks still need the other programs to report that they ended."""
+STOP_ORDER = ((SCHEDULER, *WORKERS), (DAG_PROCESSOR, TRIGGERER, API_SERVER, MLFLOW, EVIDENTLY), (POSTGRES,))
+"""Stages of stopping. What runs tasks first: they still need the other programs to report that they ended."""
 
 LOG_BYTES = "10MB"
 LOG_BACKUPS = 3
@@ -60,6 +61,16 @@ class Program:
     start_seconds: int = 3
 
 
+def required(state: StackState) -> tuple[str, ...]:
+    """Names of what runs need in this stack, in the order of starting."""
+    return (*REQUIRED, *WORKERS) if state.broker else REQUIRED
+
+
+def names(state: StackState) -> tuple[str, ...]:
+    """Names of every program of this stack, in the order of starting."""
+    return (*required(state), EVIDENTLY)
+
+
 def all_programs(
     settings: Settings, layout: Layout, state: StackState, runner: postgres.RunAs, inherited: Mapping[str, str]
 ) -> list[Program]:
@@ -79,6 +90,11 @@ def all_programs(
             signals_group=signals_group,
         )
 
+    def worker(name: str) -> Program:
+        queues = ",".join(dict.fromkeys([QUEUES, *settings.queues]))
+        arguments = ("celery", "worker", "--celery-hostname", f"{name}@%h", "--queues", queues, "--skip-serve-logs")
+        return airflow(name, *arguments, stop_seconds=60, signals_group=False)
+
     return [
         _postgres(layout, state, runner, inherited),
         _mlflow(settings, layout, state, inherited),
@@ -86,6 +102,7 @@ def all_programs(
         airflow(SCHEDULER, "scheduler", "--skip-serve-logs", stop_seconds=60, signals_group=False),
         airflow(DAG_PROCESSOR, "dag-processor"),
         airflow(TRIGGERER, "triggerer", "--skip-serve-logs"),
+        *(worker(name) for name in WORKERS if state.broker),
         _evidently(settings, layout, state, inherited),
     ]
 

@@ -6,7 +6,7 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from driftgate.errors import StackError
 from driftgate.stack.layout import Layout, write_private, write_private_json
@@ -32,6 +32,8 @@ class StackState:
     secrets: Mapping[str, str]
     evidently: bool = True
     """Whether the last `driftgate up` was to start the Evidently UI."""
+    broker: str | None = field(default=None, repr=False)
+    """Address of the Redis through which Celery workers get tasks, with its password; None: the scheduler runs the tasks itself."""
 
     def database_uri(self, role: str, database: str, *, driver: str = "postgresql+psycopg2") -> str:
         """Address of a database for one role, with the password: never log it."""
@@ -77,6 +79,7 @@ def load(layout: Layout) -> StackState | None:
             ports={name: int(port) for name, port in content["ports"].items()},
             secrets={name: str(value) for name, value in content["secrets"].items()},
             evidently=bool(content.get("evidently")),
+            broker=content.get("broker"),
         )
     except FileNotFoundError:
         return None
@@ -98,6 +101,7 @@ def save(layout: Layout, state: StackState) -> None:
                 **({"evidently_url": state.evidently_url} if state.evidently_url else {}),
             },
             "evidently": state.evidently,
+            "broker": state.broker,
             "ports": dict(state.ports),
             "secrets": dict(state.secrets),
         },

@@ -83,7 +83,8 @@ def collect(layout: Layout, state: StackState | None, supervisor: Supervisor) ->
     """Ask the supervisor and every server; ``state`` is None before the first start."""
     known = supervisor.processes() if state and supervisor.answers() else {}
     healthy = health.check(state, known) if state and known else {}
-    rows = tuple(_process(layout, state, name, known.get(name), healthy.get(name, False)) for name in programs.NAMES)
+    names = programs.names(state) if state else programs.NAMES
+    rows = tuple(_process(layout, state, name, known.get(name), healthy.get(name, False)) for name in names)
     if state is None:
         return StackStatus(rows, {}, None)
     return StackStatus(rows, _addresses(state), Login(ADMIN, state.secrets["airflow_admin"], layout.passwords))
@@ -132,7 +133,7 @@ def _process(layout: Layout, state: StackState | None, name: str, info: ProcessI
         uptime_seconds=uptime,
         log=layout.log_file(name),
         wanted=wanted,
-        starting=name not in programs.REQUIRED and not healthy and starts <= 1 and uptime is not None and uptime < GRACE_SECONDS,
+        starting=name == programs.EVIDENTLY and not healthy and starts <= 1 and uptime is not None and uptime < GRACE_SECONDS,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
@@ -11,6 +11,7 @@ from driftgate_airflow.common import DRIFTGATE_CONN_ID, open_context
 
 if TYPE_CHECKING:
     from driftgate.context import Context as MonitorContext
+    from driftgate.placement import Weight
 
 
 class DriftgateOperator(BaseOperator):
@@ -26,6 +27,8 @@ class DriftgateOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("monitor_id", "driftgate_conn_id")
     ui_color = "#e8f1f8"
+    weight: ClassVar[Weight] = "light"
+    """Whether the task reads the rows of a window; see :mod:`driftgate_airflow.placing`."""
 
     def __init__(self, *, monitor_id: str, driftgate_conn_id: str = DRIFTGATE_CONN_ID, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class BuildTrainingSetOperator(DriftgateOperator):
     """Build the training set of the trigger window; returns both as dictionaries."""
 
+    weight = "heavy"
+
     def execute(self, context: Context) -> dict[str, Any]:
         from driftgate import retraining
         from driftgate.records import to_dict

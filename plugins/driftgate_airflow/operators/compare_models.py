@@ -26,6 +26,7 @@ class CompareModelsOperator(DriftgateOperator):
     """
 
     template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "plan", "challenger")
+    weight = "heavy"
 
     def __init__(self, *, plan: Mapping[str, Any], challenger: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -25,6 +25,7 @@ class GateWindowOperator(DriftgateOperator):
     """
 
     template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "batch")
+    weight = "heavy"
     operator_extra_links = (DataDocsLink(), *WINDOW_LINKS)
 
     def __init__(self, *, batch: Mapping[str, Any], **kwargs: Any) -> None:

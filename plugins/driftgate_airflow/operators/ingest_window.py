@@ -29,6 +29,7 @@ class IngestWindowOperator(DriftgateOperator, SkipMixin):
     """
 
     template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "fingerprint")
+    weight = "heavy"
 
     def __init__(self, *, fingerprint: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)

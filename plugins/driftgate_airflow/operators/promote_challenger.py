@@ -26,6 +26,7 @@ class PromoteChallengerOperator(DriftgateOperator):
     """
 
     template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "retraining", "response")
+    weight = "heavy"
 
     def __init__(self, *, retraining: Mapping[str, Any], response: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

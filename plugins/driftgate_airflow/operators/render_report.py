@@ -24,6 +24,7 @@ class RenderReportOperator(DriftgateOperator):
     """
 
     template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "batch", "mlflow_run")
+    weight = "heavy"
     operator_extra_links = (ReportLink(), MlflowRunLink())
 
     def __init__(self, *, batch: Mapping[str, Any], mlflow_run: Mapping[str, Any], **kwargs: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 from driftgate.settings import Settings
 from driftgate.stack import environment, programs
 from driftgate.stack import state as states
+from driftgate.stack.executors import WORKERS
 from driftgate.stack.layout import Layout, for_settings
 from driftgate.stack.postgres import RunAs
 from driftgate.stack.programs import Program
@@ -94,9 +95,9 @@ def test_program_files_are_private(layout: Layout, made: list[Program]) -> None:
 def test_programs_start_with_the_database_and_stop_with_the_scheduler(made: list[Program]) -> None:
     assert [program.name for program in made] == list(programs.NAMES)
     assert programs.NAMES[0] == programs.POSTGRES
-    assert programs.STOP_ORDER[0] == (programs.SCHEDULER,)
+    assert programs.STOP_ORDER[0] == (programs.SCHEDULER, *WORKERS)
     assert programs.STOP_ORDER[-1] == (programs.POSTGRES,)
-    assert sorted(name for stage in programs.STOP_ORDER for name in stage) == sorted(programs.NAMES)
+    assert sorted(name for stage in programs.STOP_ORDER for name in stage) == sorted((*programs.NAMES, *WORKERS))
 
 
 def test_every_server_listens_on_the_loopback_address_only(made: list[Program]) -> None:
