@@ -46,18 +46,15 @@ def pair(kind: Kind, current: pd.Series, reference: pd.Series) -> tuple[Sample, 
     return own, usual.counted() if isinstance(usual, Numbers) else usual
 
 
-@pytest.mark.parametrize(
-    ("day", "rows", "reference_rows"),
-    [(1, None, None), (9, 300, 1000), (8, 7, 1000), (8, 7, None)],
-    ids=["a day", "snow, p-values", "seven rows, p-values", "seven rows"],
-)
-def test_every_column_scores_as_in_evidentlys_report(january: pd.DataFrame, day: int, rows: int | None, reference_rows: int | None) -> None:
-    current, reference = rows_of(2, day, 1).head(rows or 10**6), january.head(reference_rows or 10**6)
-    definition = DataDefinition(numerical_columns=[*NUMBERS, "seconds"], categorical_columns=list(TEXTS))
+@pytest.mark.parametrize(("day", "reference_rows"), [(9, 1000), (1, 5000)], ids=["p-values", "distances"])
+def test_every_column_scores_as_in_evidentlys_report(january: pd.DataFrame, day: int, reference_rows: int) -> None:
+    current, reference = rows_of(2, day, 1), january.iloc[:: len(january) // reference_rows].head(reference_rows)
+    current, reference = (frame.drop(columns="tailnum") for frame in (current, reference))  # drawing 3,000 names takes long
+    definition = DataDefinition(numerical_columns=[*NUMBERS, "seconds"], categorical_columns=list(TEXTS[:3]))
     both = [Dataset.from_pandas(frame.copy(), data_definition=definition) for frame in (current, reference)]
     metrics = Report([DataDriftPreset()], include_tests=False).run(*both).dict()["metrics"]
     shown = {item["config"]["column"]: float(item["value"]) for item in metrics if "column" in item["config"]}
-    assert set(shown) == {*NUMBERS, *TEXTS, "seconds"}
+    assert set(shown) == {*NUMBERS, *TEXTS[:3], "seconds"}
     for name, expected in shown.items():
         kind: Kind = "cat" if name in TEXTS else "num"
         own, usual = pair(kind, current[name], reference[name])
@@ -68,10 +65,12 @@ def test_every_column_scores_as_in_evidentlys_report(january: pd.DataFrame, day:
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {*REPLACED, *REPLACED.values(), "es"}))
 def test_every_method_is_evidentlys_test_function(january: pd.DataFrame, method: str) -> None:
-    current, reference = rows_of(2, 9, 1), january.head(800 if method == "anderson" else 12_000)  # Evidently's takes seconds
+    reference = january.head(800) if method == "anderson" else january  # Evidently's takes seconds
+    day = rows_of(2, 9, 1)
     for kind in METHODS[method].kinds:
         for name in TEXTS if kind == "cat" else (*NUMBERS, "seconds"):
-            left, right = (frame[name].replace([np.inf, -np.inf], np.nan).dropna() for frame in (current, reference))
-            result = get_stattest(right, left, kind, method)(right.copy(), left.copy(), ColumnType(kind), None)
-            found = score(method, kind, *pair(kind, current[name], reference[name]))
-            assert found == pytest.approx(float(result.drift_score), rel=1e-9, abs=1e-9), name
+            for current in (day, day.head(7)):
+                left, right = (frame[name].replace([np.inf, -np.inf], np.nan).dropna() for frame in (current, reference))
+                result = get_stattest(right, left, kind, method)(right.copy(), left.copy(), ColumnType(kind), None)
+                found = score(method, kind, *pair(kind, current[name], reference[name]))
+                assert found == pytest.approx(float(result.drift_score), rel=1e-9, abs=1e-9), name
