@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 HOST = "127.0.0.1"
 BUCKET = "lake"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "for-tests-only", "AWS_DEFAULT_REGION": "us-east-1"}
-_START_SECONDS = 60
+_START_SECONDS = 120
 
 
 class S3Server:

@@ -137,7 +137,7 @@ def gate(context: Context, batch: Batch, *, build_docs: bool = True, training: b
     """
     from driftgate.gate.checkpoint import run_gate
 
-    result = run_gate(context.config, batch.window, _load(batch), context.settings, build_docs=build_docs, docs_lock=context.docs_lock())
+    result = run_gate(context.config, batch.window, _load(batch), context.settings, build_docs=build_docs, docs_lock=context.docs_lock)
     status = batch.status
     if result.verdict is GateVerdict.FAIL:
         status = BatchStatus.QUARANTINED

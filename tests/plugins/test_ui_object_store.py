@@ -30,7 +30,7 @@ def far(settings: Settings, s3: S3Server, tmp_path: Path) -> Settings:
     suites.mkdir(parents=True)
     (suites / "suite.json").write_text(json.dumps({"expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "vendor"}}]}))
     made = replace(settings, data_url=f"s3://{BUCKET}/pages", gx_dir=suites.parent)
-    run_gate(make_config(gate={"suite": "suite"}), make_window(), make_frame(3), made, docs_lock=nullcontext())
+    run_gate(make_config(gate={"suite": "suite"}), make_window(), make_frame(3), made, docs_lock=nullcontext)
     write_text(made.window_dir("trips", WINDOW) / "evidently.html", "<h1>report</h1>")
     for secret in (made.data_docs_dir.parent / "secret.html", made.data_dir / "secret.html", locate(f"s3://{BUCKET}/secret.html")):
         write_text(secret, "secret")

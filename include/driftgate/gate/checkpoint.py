@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 RESULT_FILE = "gate.json"
 _NO_SUITE = ""
 
+DocsLock = Callable[[], AbstractContextManager[None] | None]
+"""Makes what is held while the index of Data Docs changes; None: a lock among the processes of this machine."""
+
 
 def run_gate(
     config: MonitorConfig,
@@ -33,7 +37,7 @@ def run_gate(
     settings: Settings,
     *,
     build_docs: bool = True,
-    docs_lock: AbstractContextManager[None] | None = None,
+    docs_lock: DocsLock | None = None,
 ) -> GateResult:
     """Validate a batch against the monitor's suite.
 
@@ -46,7 +50,7 @@ def run_gate(
     build_docs
         Also write the Data Docs page of this window and the index. The work does not grow with the windows that are there.
     docs_lock
-        Held while the index changes; needed where other machines write it too.
+        Makes what is held while the index changes; needed where other machines write it too.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def run_gate(
     outcome = next(iter(result.run_results.values())).to_json_dict()
     failed = failed_expectations(outcome)
     stored = _keep(context, result, settings, where)
-    page = update_site(context, stored, config, settings, where, docs_lock) if build_docs else None
+    page = update_site(context, stored, config, settings, where, docs_lock() if docs_lock else None) if build_docs else None
     path = _write(outcome, settings.window_dir(config.id, window.key) / RESULT_FILE, where)
     return GateResult(
         monitor=config.id,
