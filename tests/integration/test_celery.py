@@ -97,7 +97,7 @@ def environment(base: Path, broker: str) -> dict[str, str]:
         "DRIFTGATE_HEAVY_QUEUE": "heavy",
         "DRIFTGATE_HEAVY_POOL": "rows",
         # a dead worker is noticed after seconds, and what it had not finished is delivered again while the test looks
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "8",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "12",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
         "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "15",
     }
