@@ -17,6 +17,8 @@ from types import ModuleType
 
 import pytest
 
+import redis_server
+
 ROOT = Path(__file__).resolve().parents[2]
 MAKE_ENV = ROOT / "include" / "compose" / "make_env.py"
 Loader = Callable[[str], ModuleType]
@@ -169,3 +171,13 @@ def test_health_follows_the_answer(server: str, script: Loader, arguments: list[
 def test_a_server_that_is_not_there_is_unhealthy(script: Loader, capsys: pytest.CaptureFixture[str]) -> None:
     assert script("healthcheck").main(["http", "http://127.0.0.1:9/"]) == 1
     assert "127.0.0.1:9" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not redis_server.is_installed(), reason="redis-server is not installed")
+def test_a_worker_that_is_not_there_is_not_healthy(tmp_path: Path, script: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("celery", reason="the packages of requirements-cluster.txt are not installed")
+    check = script("healthcheck")
+    monkeypatch.setattr(check, "_PING", 0.5)
+    with redis_server.serve(tmp_path) as address:
+        monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", address)
+        assert check.main(["worker"]) == 1

@@ -97,7 +97,7 @@ def environment(base: Path, broker: str) -> dict[str, str]:
         "DRIFTGATE_HEAVY_QUEUE": "heavy",
         "DRIFTGATE_HEAVY_POOL": "rows",
         # a dead worker is noticed after seconds, and what it had not finished is delivered again while the test looks
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "8",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "12",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
         "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "15",
     }
@@ -166,9 +166,7 @@ def test_a_window_whose_worker_is_killed_completes_exactly_once(cluster: World) 
     batch = found["batch"][0]
     key = Window(batch["window_start"], batch["window_end"]).key  # type: ignore[arg-type]
     assert len(cluster.mlflow_runs("first", key)) == 1
-    cluster.wait_for(
-        lambda: cluster.process("airflow-worker-1")["healthy"] and cluster.process("airflow-worker-2")["healthy"], 120, "workers"
-    )
+    cluster.wait_for(lambda: cluster.run("status", check=False).returncode == 0, 240, "the killed worker, started again")
 
 
 def kill_worker_of(pid: int) -> None:
