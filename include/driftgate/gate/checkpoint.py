@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,13 @@ from driftgate.files import write_json
 from driftgate.gate.context import open_context
 from driftgate.gate.data_docs import update_site
 from driftgate.gate.details import failed_expectations, judge
+from driftgate.gate.later_pages import promise_page
 from driftgate.gate.suites import load_suite
 from driftgate.records import GateResult, GateVerdict, Window
 from driftgate.settings import Settings
 
 if TYPE_CHECKING:
+    from great_expectations import Checkpoint
     from great_expectations.checkpoint.checkpoint import CheckpointResult
     from great_expectations.data_context import AbstractDataContext
 
@@ -26,62 +30,97 @@ _NO_SUITE = ""
 
 
 def run_gate(config: MonitorConfig, window: Window, frame: pd.DataFrame, settings: Settings, *, build_docs: bool = True) -> GateResult:
-    """Validate a batch against the monitor's suite.
+    """Validate one batch against the monitor's suite: :class:`Gate` for a single window."""
+    return Gate(config, settings).run(window, frame, docs=Docs.DRAWN if build_docs else Docs.NONE)
+
+
+class Docs(Enum):
+    """What a validation leaves in Data Docs."""
+
+    DRAWN = "drawn"
+    """Its page and its place in the index. The work does not grow with the windows that are there."""
+    LATER = "later"
+    """A page that is drawn when somebody opens it; the index is brought up to date by :func:`driftgate.gate.data_docs.enter_windows`."""
+    NONE = "none"
+
+
+class Gate:
+    """The gate of one monitor, for as many windows as are wanted: the suite is read once, and one checkpoint is run for each.
 
     The verdict is `fail` when an expectation of severity critical does not hold, `warn` when only others do not, or when
     ``gate.on_failure`` is `warn`; without a suite it is `pass` with nothing evaluated. An expectation that cannot be
     evaluated (its column is gone) counts as one that does not hold. The same window again replaces its result and page.
-
-    Parameters
-    ----------
-    build_docs
-        Also write the Data Docs page of this window and the index. The work does not grow with the windows that are there.
-
-    Raises
-    ------
-    GateError
-        If the suite is missing or invalid, or a result cannot be written. Never for a failed verdict.
     """
-    where = f"monitor {config.id}, window {window}"
-    if config.gate.suite is None:
-        return GateResult(config.id, window, _NO_SUITE, GateVerdict.PASS, evaluated=0)
-    context = open_context(settings)
-    result = _validate(context, config, window, frame, settings, where)
-    outcome = next(iter(result.run_results.values())).to_json_dict()
-    failed = failed_expectations(outcome)
-    page = update_site(context, _stored(result, settings), config, settings, where) if build_docs else None
-    path = _write(outcome, settings.window_dir(config.id, window.key) / RESULT_FILE, where)
-    return GateResult(
-        monitor=config.id,
-        window=window,
-        suite=config.gate.suite,
-        verdict=judge(failed, config.gate.on_failure),
-        evaluated=len(outcome["results"]),
-        failed=failed,
-        data_docs=page,
-        result_path=str(path),
-    )
 
+    def __init__(self, config: MonitorConfig, settings: Settings) -> None:
+        self._config, self._settings = config, settings
 
-def _validate(
-    context: AbstractDataContext, config: MonitorConfig, window: Window, frame: pd.DataFrame, settings: Settings, where: str
-) -> CheckpointResult:
-    """Run the checkpoint; name and time of its run come from the window, so that a repeated run has the same identity."""
-    from great_expectations import Checkpoint, ValidationDefinition
-    from great_expectations.core.run_identifier import RunIdentifier
+    def run(self, window: Window, frame: pd.DataFrame, *, docs: Docs = Docs.DRAWN) -> GateResult:
+        """Validate the batch of a window.
 
-    name = str(config.gate.suite)
-    suite = context.suites.add(load_suite(name, settings, where))
-    asset = context.data_sources.add_pandas(config.id).add_dataframe_asset("batch")
-    definition = context.validation_definitions.add(
-        ValidationDefinition(name=config.id, data=asset.add_batch_definition_whole_dataframe("window"), suite=suite)
-    )
-    checkpoint = context.checkpoints.add(Checkpoint(name=config.id, validation_definitions=[definition], result_format="SUMMARY"))
-    run = RunIdentifier(run_name=f"{config.id}-{window.key}", run_time=window.start)
-    try:
-        return checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)
-    except OSError as error:
-        raise GateError(f"{where}: cannot write below {settings.validations_dir}: {error}; check free space and permissions") from error
+        Raises
+        ------
+        GateError
+            If the suite is missing or invalid, or a result cannot be written. Never for a failed verdict.
+        """
+        config, settings = self._config, self._settings
+        where = f"monitor {config.id}, window {window}"
+        if config.gate.suite is None:
+            return GateResult(config.id, window, _NO_SUITE, GateVerdict.PASS, evaluated=0)
+        result = self._validate(window, frame, where)
+        outcome = next(iter(result.run_results.values())).to_json_dict()
+        failed = failed_expectations(outcome)
+        page = self._page(result, docs, where)
+        path = _write(outcome, settings.window_dir(config.id, window.key) / RESULT_FILE, where)
+        return GateResult(
+            monitor=config.id,
+            window=window,
+            suite=config.gate.suite,
+            verdict=judge(failed, config.gate.on_failure),
+            evaluated=len(outcome["results"]),
+            failed=failed,
+            data_docs=page,
+            result_path=str(path),
+        )
+
+    @cached_property
+    def _context(self) -> AbstractDataContext:
+        return open_context(self._settings)
+
+    def _validate(self, window: Window, frame: pd.DataFrame, where: str) -> CheckpointResult:
+        """Run the checkpoint; name and time of its run come from the window, so that a repeated run has the same identity."""
+        from great_expectations.core.run_identifier import RunIdentifier
+
+        if self._checkpoint is None:
+            self._checkpoint = self._make_checkpoint(where)
+        run = RunIdentifier(run_name=f"{self._config.id}-{window.key}", run_time=window.start)
+        try:
+            return self._checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)
+        except OSError as error:
+            raise GateError(
+                f"{where}: cannot write below {self._settings.validations_dir}: {error}; check free space and permissions"
+            ) from error
+
+    _checkpoint: Checkpoint | None = None
+
+    def _make_checkpoint(self, where: str) -> Checkpoint:
+        from great_expectations import Checkpoint, ValidationDefinition
+
+        context, config = self._context, self._config
+        suite = context.suites.add(load_suite(str(config.gate.suite), self._settings, where))
+        asset = context.data_sources.add_pandas(config.id).add_dataframe_asset("batch")
+        definition = context.validation_definitions.add(
+            ValidationDefinition(name=config.id, data=asset.add_batch_definition_whole_dataframe("window"), suite=suite)
+        )
+        return context.checkpoints.add(Checkpoint(name=config.id, validation_definitions=[definition], result_format="SUMMARY"))
+
+    def _page(self, result: CheckpointResult, docs: Docs, where: str) -> str | None:
+        if docs is Docs.NONE:
+            return None
+        stored = _stored(result, self._settings)
+        if docs is Docs.LATER:
+            return promise_page(stored, self._settings, where)
+        return update_site(self._context, stored, self._config, self._settings, where)
 
 
 def _stored(result: CheckpointResult, settings: Settings) -> Path:

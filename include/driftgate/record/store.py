@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, func, sel
 from sqlalchemy.engine import URL
 
 from driftgate.record import locks, rows, tables
+from driftgate.record.calibrations import Address, CalibrationStore
 from driftgate.record.connection import bound_waits, make_engine, transaction
 from driftgate.record.writes import Writes, upsert
 from driftgate.records import Batch, BatchStatus, Decision, GateResult, GateVerdict, Measures, Retraining, Window
@@ -94,6 +95,12 @@ class RecordStore:
         row = self._first(select(tables.gate_result).where(_at(tables.gate_result, monitor, window)))
         return rows.to_gate(row) if row else None
 
+    def gates(self, monitor: str, start: datetime, end: datetime) -> list[GateResult]:
+        """Return the gate's answers about windows that lie completely in [start, end), oldest first."""
+        table = tables.gate_result
+        query = select(table).where(table.c.monitor == monitor, table.c.window_start >= start, table.c.window_end <= end)
+        return [rows.to_gate(row) for row in self._all(query.order_by(table.c.window_start, table.c.window_end))]
+
     def passed_after(self, monitor: str, window: Window) -> bool:
         """Whether the gate let a later window through."""
         table = tables.gate_result
@@ -130,6 +137,12 @@ class RecordStore:
         metrics = tuple(rows.to_metric(row) for row in sorted(found, key=_address))
         return Measures(monitor, window, model_version, found[0]["batch_rows"], metrics)
 
+    def metric_history(
+        self, monitor: str, model_version: str, before: datetime, addresses: Collection[Address], limit: int
+    ) -> dict[Address, list[tuple[float, int]]]:
+        """Return recent values of some metrics: see :meth:`driftgate.record.calibrations.CalibrationStore.history`."""
+        return CalibrationStore(self.engine).history(monitor, model_version, before, addresses, limit)
+
     # --- decisions ---------------------------------------------------------------------------------------------------
 
     def save_decision(self, decision: Decision) -> None:
@@ -141,8 +154,17 @@ class RecordStore:
         row = self._first(select(tables.decision).where(_at(tables.decision, monitor, window)))
         return rows.to_decision(row) if row else None
 
-    def past_decisions(self, monitor: str, model_version: str, before: datetime, limit: int, *, minimum_rows: int = 0) -> list[Decision]:
-        """Return decisions about windows that start before a moment, newest first, for one model version.
+    def past_decisions(
+        self,
+        monitor: str,
+        model_version: str,
+        before: datetime,
+        limit: int | None,
+        *,
+        since: datetime | None = None,
+        minimum_rows: int = 0,
+    ) -> list[Decision]:
+        """Return decisions about windows that start before a moment (and not before ``since``), newest first, for one model version.
 
         Windows with fewer than ``minimum_rows`` rows are left out: they can say neither yes nor no.
         """
@@ -150,6 +172,8 @@ class RecordStore:
         of_batch = and_(*(table.c[name] == batch.c[name] for name in ("monitor", "window_start", "window_end")))
         query = select(table).outerjoin(batch, of_batch).where(func.coalesce(batch.c.rows, minimum_rows) >= minimum_rows)
         query = query.where(table.c.monitor == monitor, table.c.model_version == model_version, table.c.window_start < before)
+        if since is not None:
+            query = query.where(table.c.window_start >= since)
         query = query.order_by(table.c.window_start.desc(), table.c.window_end.desc()).limit(limit)
         return [rows.to_decision(row) for row in self._all(query)]
 
@@ -212,6 +236,10 @@ class RecordStore:
         """
         name = window.key if isinstance(window, Window) else window
         return locks.hold(self.engine, monitor, name, purpose, wait_s)
+
+    def window_locks(self, monitor: str, windows: Sequence[Window], purpose: str) -> AbstractContextManager[None]:
+        """Hold the locks of many windows, over one connection; see :meth:`window_lock`."""
+        return locks.hold_all(self.engine, monitor, [window.key for window in windows], purpose)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

@@ -24,6 +24,7 @@ from driftgate_airflow.ui.assets import VENDOR_DIR, localise
 from driftgate_airflow.ui.docs_access import shown_monitors
 from driftgate_airflow.ui.files import ASSET_HEADERS, DOCS_HEADERS, ICONS_DIR, PAGE_HEADERS, PAGES_DIR, REPORT_HEADERS, find, serve
 from driftgate_airflow.ui.known import KnownMonitors, monitor_id
+from driftgate_airflow.ui.later_pages import draw_if_promised
 
 _WINDOW_KEY = re.compile(r"\d{8}T\d{6}Z-\d{8}T\d{6}Z")
 _REWRITTEN = {".html": "text/html", ".css": "text/css"}
@@ -58,7 +59,7 @@ def _add_files(app: FastAPI, settings: Settings) -> None:
 
     @app.get("/data-docs/{path:path}", dependencies=[access.website()])
     def data_docs(path: str, user: CurrentUser) -> Response:
-        return _data_docs_file(settings.data_docs_dir, path, lambda shown: _refuse_others(user, shown, known.all().monitors))
+        return _data_docs_file(settings, path, lambda shown: _refuse_others(user, shown, known.all().monitors))
 
     @app.get("/icons/{path:path}", dependencies=[access.website()])
     def icons(path: str, request: Request) -> Response:
@@ -86,13 +87,15 @@ def _refuse_others(user: Any, page: str, known: Collection[str]) -> None:
         raise HTTPException(403, "This page shows results of monitors that you may not read; open those of yours from their own pages.")
 
 
-def _data_docs_file(root: Path, path: str, refuse_others: Callable[[str], None]) -> Response:
+def _data_docs_file(settings: Settings, path: str, refuse_others: Callable[[str], None]) -> Response:
+    root = settings.data_docs_dir
     file = find(root, path)
     if file is None and path in ("", "index.html"):
         return HTMLResponse(_NO_DOCS, headers=DOCS_HEADERS)
     file = _found(file)
     place = file.relative_to(root.resolve()).as_posix()
     refuse_others(place)
+    draw_if_promised(file, place, settings)
     if file.suffix not in _REWRITTEN:
         return FileResponse(file, headers=DOCS_HEADERS)
     text = localise(file.read_text(encoding="utf-8"), place)
