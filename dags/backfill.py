@@ -8,7 +8,7 @@ Description: the same records as a run of `monitor__<id>` for each window, in a 
 from __future__ import annotations
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG
+from airflow.sdk import DAG, TriggerRule, XComArg
 
 from driftgate.config.models import LoadedMonitor
 from driftgate_airflow.backfill_parts import backfill_docs, backfill_form
@@ -16,9 +16,9 @@ from driftgate_airflow.dag_parts import EARLIEST, common_arguments
 from driftgate_airflow.monitors import monitors_for
 from driftgate_airflow.operators.finish_backfill import RETRAIN_KEY, FinishBackfillOperator
 from driftgate_airflow.operators.log_windows import LogWindowsOperator
-from driftgate_airflow.operators.plan_backfill import PlanBackfillOperator
+from driftgate_airflow.operators.plan_backfill import STRETCH_KEY, UNLOGGED_KEY, PlanBackfillOperator
 from driftgate_airflow.operators.prepare_windows import PrepareWindowsOperator
-from driftgate_airflow.operators.settle_windows import SettleWindowsOperator
+from driftgate_airflow.operators.settle_windows import SUMMARY_KEY, SettleWindowsOperator
 
 PREFIX = "backfill__"
 ASKED = "{{ ti.xcom_pull(task_ids='finish', key='%s')['%s'] }}"
@@ -38,18 +38,29 @@ def build(monitor: LoadedMonitor) -> DAG:
         schedule=None,
         start_date=EARLIEST,
         catchup=False,
-        render_template_as_native_obj=True,
         **arguments,
     ) as dag:
         plan = PlanBackfillOperator(task_id="plan", monitor_id=config.id, fingerprint=monitor.fingerprint)
         prepare = PrepareWindowsOperator.partial(task_id="prepare", monitor_id=config.id, map_index_template=CHUNK_NAME).expand(
-            chunk=plan.output["chunks"]
+            chunk=plan.output
         )
-        settle = SettleWindowsOperator(task_id="settle", monitor_id=config.id, plan=plan.output)
+        settle = SettleWindowsOperator(
+            task_id="settle",
+            monitor_id=config.id,
+            chunks=plan.output,
+            unlogged=XComArg(plan, key=UNLOGGED_KEY),
+            trigger_rule=TriggerRule.NONE_FAILED,  # without a chunk nothing is prepared
+        )
         log_mlflow = LogWindowsOperator.partial(task_id="log_mlflow", monitor_id=config.id, map_index_template=CHUNK_NAME).expand(
-            chunk=plan.output["logged"]
+            chunk=settle.output
         )
-        finish = FinishBackfillOperator(task_id="finish", monitor_id=config.id, plan=plan.output, summary=settle.output)
+        finish = FinishBackfillOperator(
+            task_id="finish",
+            monitor_id=config.id,
+            stretch=XComArg(plan, key=STRETCH_KEY),
+            summary=XComArg(settle, key=SUMMARY_KEY),
+            trigger_rule=TriggerRule.NONE_FAILED,
+        )
         trigger_retrain = TriggerDagRunOperator(
             task_id="trigger_retrain",
             trigger_dag_id=config.retrain_dag_id,

@@ -27,6 +27,8 @@ from driftgate.windows_together import WindowsTogether, looks_back
 log = logging.getLogger(__name__)
 
 LARGEST_CHUNK = 60
+MOST_CHUNKS = 1000
+"""Airflow maps a task over at most 1,024 items; a longer backfill has larger chunks."""
 _CHUNKS_PER_WORKER = 4
 """More chunks than workers: they end at different times, and progress shows."""
 _LOGGED_TOGETHER = 15
@@ -135,7 +137,7 @@ def chunks(config: MonitorConfig, windows: Sequence[Window], workers: int) -> li
     """Cut windows into consecutive chunks of about equal size: several for each worker, none larger than ``LARGEST_CHUNK``."""
     if not windows:
         return []
-    number = max(min(len(windows), workers * _CHUNKS_PER_WORKER), math.ceil(len(windows) / LARGEST_CHUNK))
+    number = max(min(len(windows), workers * _CHUNKS_PER_WORKER), min(math.ceil(len(windows) / LARGEST_CHUNK), MOST_CHUNKS))
     edges = [round(index * len(windows) / number) for index in range(number + 1)]
     return [_chunk(config, windows[first:last]) for first, last in itertools.pairwise(edges)]
 
@@ -192,11 +194,13 @@ def _measured(context: Context, windows: Sequence[Window]) -> list[tuple[Batch, 
     return [(batch, gates.get(batch.window), pipeline.load_measures(pipeline.measures_path(context, batch.window))) for batch in found]
 
 
-def finish(context: Context, windows: Sequence[Window], *, again: bool = False) -> list[str]:
+def finish(context: Context, stretch: Window, *, again: bool = False) -> list[str]:
     """Do once what the daily run does for every window: the index of Data Docs, exports, messages about what is still open.
 
     Parameters
     ----------
+    stretch
+        The time that the backfill was about.
     again
         Send windows to the sinks that were sent before too.
 
@@ -209,9 +213,9 @@ def finish(context: Context, windows: Sequence[Window], *, again: bool = False) 
     from driftgate.gate.data_docs import enter_windows
 
     problems = []
-    pages = [result.data_docs for result in context.store.gates(context.config.id, windows[0].start, windows[-1].end) if result.data_docs]
-    enter_windows(pages, context.config, context.settings)
-    for counts in exporting.export_since(context, windows[0].start, again=again):
+    gates = context.store.gates(context.config.id, stretch.start, stretch.end)
+    enter_windows([result.data_docs for result in gates if result.data_docs], context.config, context.settings)
+    for counts in exporting.export_since(context, stretch.start, again=again):
         problems += [f"{counts.sink.value}: {counts.error}"] if counts.error else []
     for incident in context.incidents.list(context.config.id):
         notifications.enqueue_opened(context, incident)

@@ -15,6 +15,7 @@ from typing import Self
 
 from driftgate.backfill import Chunk, Plan, Summary, chunks, ensure_baseline, finish, log_settled, plan
 from driftgate.context import Context, open_context
+from driftgate.records import Window
 from driftgate.settings import Settings
 from driftgate.settling import Settler
 from driftgate.windows_together import Prepared, WindowsTogether
@@ -93,7 +94,8 @@ def run(
         todo = plan(context, start, end, reprocess=reprocess)
         ensure_baseline(context, todo.todo, reprocess=reprocess)
         summary = _work(context, todo, workers, reprocess, progress or (lambda *_: None))
-        return Outcome(todo, summary, tuple(finish(context, todo.windows, again=reprocess)))
+        stretch = Window(todo.windows[0].start, todo.windows[-1].end)
+        return Outcome(todo, summary, tuple(finish(context, stretch, again=reprocess)))
 
 
 def _work(context: Context, todo: Plan, workers: Workers, reprocess: bool, progress: Progress) -> Summary:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import SkipMixin
@@ -25,23 +24,25 @@ class FinishBackfillOperator(DriftgateOperator, SkipMixin):
 
     Parameters
     ----------
-    plan, summary
-        What `plan` and `settle` returned.
+    stretch
+        The time that the backfill is about, as `plan` left it.
+    summary
+        What `settle` counted.
     """
 
-    template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "plan", "summary")
+    template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "stretch", "summary")
 
-    def __init__(self, *, plan: Mapping[str, Any], summary: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, stretch: Mapping[str, Any], summary: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.plan = plan
+        self.stretch = stretch
         self.summary = summary
 
     def execute(self, context: Context) -> dict[str, Any]:
         from driftgate import backfill
         from driftgate.records import Window
 
-        stretch = Window(datetime.fromisoformat(self.plan["first"]), datetime.fromisoformat(self.plan["last"]))
-        for problem in backfill.finish(self.open_context(), [stretch], again=bool(context["params"].get("reprocess"))):
+        stretch, again = Window.from_dict(self.stretch), bool(context["params"].get("reprocess"))
+        for problem in backfill.finish(self.open_context(), stretch, again=again):
             self.log.warning("Afterwards: %s", problem)
         self._ask_for_retraining(context)
         if self.summary["failed"]:

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+STRETCH_KEY = "stretch"
+"""XCom key of the time that the backfill is about."""
+UNLOGGED_KEY = "unlogged"
+"""XCom key of the chunks of windows that lack nothing but their MLflow run."""
+
+
 class PlanBackfillOperator(DriftgateOperator):
-    """Plan the stretch that the form names; the result holds the chunks for the tasks that follow.
+    """Plan the stretch that the form names; the result is the list of chunks that are prepared.
 
     Limits that are missing are learned here, so that chunks side by side find them.
 
@@ -31,9 +37,9 @@ class PlanBackfillOperator(DriftgateOperator):
         super().__init__(**kwargs)
         self.fingerprint = fingerprint
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> list[dict[str, Any]]:
         from driftgate import backfill
-        from driftgate.records import to_dict
+        from driftgate.records import Window, to_dict
 
         params, monitor = context["params"], self.open_context()
         start, end, reprocess = params.get("from"), params.get("to"), bool(params.get("reprocess"))
@@ -45,11 +51,8 @@ class PlanBackfillOperator(DriftgateOperator):
             raise AirflowFailException(f"monitor {self.monitor_id}: {error}") from error
         backfill.ensure_baseline(monitor, plan.todo, reprocess=reprocess, dag_run=context["dag_run"].run_id)
         chunks = backfill.chunks(monitor.config, plan.todo, os.cpu_count() or 1)
-        unlogged = backfill.chunks(monitor.config, plan.unlogged, 1)
         self.log.info("%d windows: %d to do in %d chunks, %d done before", len(plan.windows), len(plan.todo), len(chunks), plan.skipped)
-        return {
-            "first": plan.windows[0].start.isoformat(),
-            "last": plan.windows[-1].end.isoformat(),
-            "chunks": to_dict(chunks),
-            "logged": to_dict([*unlogged, *chunks]),
-        }
+        context["ti"].xcom_push(key=STRETCH_KEY, value=to_dict(Window(plan.windows[0].start, plan.windows[-1].end)))
+        context["ti"].xcom_push(key=UNLOGGED_KEY, value=to_dict(backfill.chunks(monitor.config, plan.unlogged, 1)))
+        found: list[dict[str, Any]] = to_dict(chunks)
+        return found

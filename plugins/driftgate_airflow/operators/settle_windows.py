@@ -11,22 +11,29 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+SUMMARY_KEY = "summary"
+"""XCom key of the counts of windows and decisions, and of the newest decision that asks for a retraining."""
+
+
 class SettleWindowsOperator(DriftgateOperator):
-    """Settle every chunk; the result counts windows and decisions and names the newest one that asks for a retraining.
+    """Settle every chunk; the result is the list of chunks whose MLflow runs are to be written.
 
     Parameters
     ----------
-    plan
+    chunks
         What `plan` returned.
+    unlogged
+        Chunks of windows that were settled before and lack nothing but their MLflow run.
     """
 
-    template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "plan")
+    template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "chunks", "unlogged")
 
-    def __init__(self, *, plan: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, chunks: Sequence[Mapping[str, Any]], unlogged: Sequence[Mapping[str, Any]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.plan = plan
+        self.chunks = chunks
+        self.unlogged = unlogged
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> list[Mapping[str, Any]]:
         from driftgate.backfill import Chunk, Summary
         from driftgate.records import to_dict
         from driftgate.settling import Settler
@@ -34,7 +41,7 @@ class SettleWindowsOperator(DriftgateOperator):
 
         monitor = self.open_context()
         summary, settler, done = Summary(), Settler(monitor), 0
-        chunks = [Chunk.from_dict(item) for item in self.plan["chunks"]]
+        chunks = [Chunk.from_dict(item) for item in self.chunks]
         total = sum(len(chunk.windows) for chunk in chunks)
         for chunk in chunks:
             prepared = [load_prepared(monitor, window) for window in chunk.windows]
@@ -44,10 +51,12 @@ class SettleWindowsOperator(DriftgateOperator):
                 self.log.info("%d of %d windows settled: %s", done, total, summary)
         for problem in summary.problems:
             self.log.error("Not done: %s", problem)
-        return {
+        told = {
             "counts": dict(summary.counts),
             "actions": dict(summary.actions),
             "failed": summary.failed,
             "problems": summary.problems,
             "retraining": None if summary.retraining is None else to_dict(summary.retraining),
         }
+        context["ti"].xcom_push(key=SUMMARY_KEY, value=told)
+        return [*self.unlogged, *self.chunks]
