@@ -236,7 +236,7 @@ def measure_alone(context: Context, batch: Batch, frame: pd.DataFrame, reference
     measures = measure_batch(
         context.config,
         frame,
-        reference.frame,
+        reference.prepared,
         window=batch.window,
         model_version=batch.model_version or UNVERSIONED,
         reference_performance=reference.performance,
