@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, text
 
-from driftgate import backfill, pipeline, retraining
+from driftgate import pipeline, retraining
 from driftgate.backfill_run import Workers, run
 from driftgate.config.loader import load_monitor
 from driftgate.config.windows import window_at, windows_between
@@ -27,10 +22,8 @@ from driftgate.demo import plan as demo
 from driftgate.mlflow_client import client
 from driftgate.record.store import RecordStore
 from driftgate.record.tables import metadata
-from driftgate.records import BatchStatus, Window
+from driftgate.records import Window
 from driftgate.settings import Settings
-from driftgate.settling import Settler
-from driftgate.windows_together import WindowsTogether, prepared_path
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ("batch", "gate_result", "metric", "decision", "incident")
@@ -193,3 +186,105 @@ def test_a_backfill_leaves_the_rows_and_runs_of_the_daily_run(lab: Lab, by_day: 
     assert outcome.summary.counts == {"measured": len(lab.windows) - len(THERE) - 2, "quarantined": 1, "no_data": 1}
     assert outcome.summary.retraining is not None, "the drifted stretch asks for a retraining"
     assert any("'cause': 'policy'" in row for row in found["incident"])
+
+
+def test_reprocessed_windows_are_those_of_a_daily_run_that_reprocesses(lab: Lab, by_day: Any) -> None:
+    last = lab.windows[-6:]
+    first = f"{last[0].start.astimezone(lab.context.config.schedule.zone):%Y-%m-%d}"
+    lab.reset()
+    daily(lab, lab.windows[-9:])
+    daily(lab, last, reprocess=True)
+    expected = records(lab.context)
+    lab.reset()
+    daily(lab, lab.windows[-9:])
+    outcome = together(lab, first, reprocess=True)
+    found = records(lab.context)
+    for name in TABLES:
+        assert found[name] == expected[name], name
+    assert outcome.summary.counts == {"measured": 6}
+    assert len(runs(lab.context, last)) == len(last), "one run per window, the former ones are gone"
+
+
+def test_a_killed_backfill_goes_on_where_it_ended(lab: Lab, by_day: Any, tmp_path: Path) -> None:
+    lab.reset()
+    settings = lab.context.settings
+    environ = {
+        **os.environ,
+        "DRIFTGATE_HOME": str(settings.home),
+        "DRIFTGATE_PROJECT_ROOT": str(ROOT),
+        "DRIFTGATE_DATABASE_URI": str(settings.database_uri),
+        "MLFLOW_TRACKING_URI": str(settings.mlflow_uri),
+        "DRIFTGATE_NOTIFICATIONS_FILE": str(tmp_path / "none.yaml"),
+        "PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("include", "plugins", ".")),
+    }
+    command = [sys.executable, "-m", "driftgate.cli", "backfill", "flights", "--from", FIRST, "--to", LAST, "--workers", "2"]
+    known = len(lab.context.store.batches("flights", lab.windows[0].start, lab.windows[-1].end))
+
+    def settled() -> int:
+        return len(lab.context.store.batches("flights", lab.windows[0].start, lab.windows[-1].end)) - known
+
+    process = subprocess.Popen(command, env=environ, cwd=settings.home.parent, start_new_session=True, stdout=subprocess.DEVNULL)
+    limit = time.monotonic() + 300
+    while not settled() and process.poll() is None:
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert 0 < settled() < len(lab.windows) - len(THERE), "killed in the middle"
+    again = subprocess.run(command, env=environ, cwd=settings.home.parent, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "were done before" in again.stdout
+    assert "\r" not in again.stderr, "no progress line where nobody watches"
+    assert records(lab.context) == by_day[0]
+    assert runs(lab.context, lab.windows) == by_day[1]
+
+
+def test_statements_and_reads_do_not_grow_with_windows_and_metrics(lab: Lab) -> None:
+    lab.reset()
+    windows = lab.windows[-10:]
+    together_ = WindowsTogether(lab.context, windows)
+    prepared = together_.run()
+    assert together_._reader.reads == 1, "one read of the source for the chunk"
+    assert all(prepared_path(lab.context, window).is_file() for window in windows)
+
+    def statements(count: int) -> int:
+        seen: list[str] = []
+        event.listen(lab.context.store.engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
+        list(Settler(lab.context).settle(prepared[:count]))
+        return len(seen)
+
+    lab_engine = lab.context.store.engine
+    with lab_engine.begin() as connection:
+        connection.execute(text("DELETE FROM driftgate.incident"))
+    two, ten = statements(2), statements(10)
+    assert ten <= two + 3 * 8, "a window costs at most a few statements, its metrics none"
+    assert not any(prepared_path(lab.context, window).exists() for window in windows)
+
+
+def test_a_window_that_cannot_be_read_does_not_hold_up_the_others(lab: Lab) -> None:
+    lab.reset()
+    broken = demo.landing_folder(lab.context.settings) / "flights-2013-02-13.csv"
+    broken.write_text("year,month\n2013,2\n")
+    try:
+        outcome = together(lab, "2013-02-12", "2013-02-14")
+    finally:
+        broken.unlink()
+    assert outcome.summary.failed == 1
+    assert "flights-2013-02-13.csv" in outcome.summary.problems[0]
+    statuses = {batch.window: batch.status for batch in lab.context.store.batches("flights", *ends(lab, "2013-02-12", "2013-02-14"))}
+    assert list(statuses.values()) == [BatchStatus.MEASURED, BatchStatus.FAILED]
+
+
+def ends(lab: Lab, first: str, last: str) -> tuple[Any, Any]:
+    windows = list(windows_between(lab.context.config, first, last))
+    return windows[0].start, windows[-1].end
+
+
+def test_a_month_is_cut_into_chunks_for_the_workers(lab: Lab) -> None:
+    windows = list(windows_between(lab.context.config, "2013-01-01", "2013-02-01"))
+    found = backfill.chunks(lab.context.config, windows, 2)
+    assert [window for chunk in found for window in chunk.windows] == windows
+    assert (len(found), found[0].name) == (8, "2013-01-01 to 2013-01-04")
+    assert backfill.chunks(lab.context.config, [], 2) == []
+    year = list(windows_between(lab.context.config, "2012-01-01", "2013-01-01"))
+    assert max(len(chunk.windows) for chunk in backfill.chunks(lab.context.config, year, 1)) <= backfill.LARGEST_CHUNK

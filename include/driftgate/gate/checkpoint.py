@@ -16,6 +16,7 @@ from driftgate.gate.context import open_context
 from driftgate.gate.data_docs import update_site
 from driftgate.gate.details import failed_expectations, judge
 from driftgate.gate.later_pages import promise_page
+from driftgate.gate.quick import Quick
 from driftgate.gate.suites import load_suite
 from driftgate.records import GateResult, GateVerdict, Window
 from driftgate.settings import Settings
@@ -54,6 +55,8 @@ class Gate:
 
     def __init__(self, config: MonitorConfig, settings: Settings) -> None:
         self._config, self._settings = config, settings
+        self._checkpoint: Checkpoint | None = None
+        self._quick = Quick()
 
     def run(self, window: Window, frame: pd.DataFrame, *, docs: Docs = Docs.DRAWN) -> GateResult:
         """Validate the batch of a window.
@@ -67,8 +70,7 @@ class Gate:
         where = f"monitor {config.id}, window {window}"
         if config.gate.suite is None:
             return GateResult(config.id, window, _NO_SUITE, GateVerdict.PASS, evaluated=0)
-        result = self._validate(window, frame, where)
-        outcome = next(iter(result.run_results.values())).to_json_dict()
+        result, outcome = self._validate(window, frame, where)
         failed = failed_expectations(outcome)
         page = self._page(result, docs, where)
         path = _write(outcome, settings.window_dir(config.id, window.key) / RESULT_FILE, where)
@@ -87,7 +89,7 @@ class Gate:
     def _context(self) -> AbstractDataContext:
         return open_context(self._settings)
 
-    def _validate(self, window: Window, frame: pd.DataFrame, where: str) -> CheckpointResult:
+    def _validate(self, window: Window, frame: pd.DataFrame, where: str) -> tuple[CheckpointResult, dict[str, Any]]:
         """Run the checkpoint; name and time of its run come from the window, so that a repeated run has the same identity."""
         from great_expectations.core.run_identifier import RunIdentifier
 
@@ -95,13 +97,13 @@ class Gate:
             self._checkpoint = self._make_checkpoint(where)
         run = RunIdentifier(run_name=f"{self._config.id}-{window.key}", run_time=window.start)
         try:
-            return self._checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)
+            with self._quick.run():
+                result = self._checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)
+                return result, next(iter(result.run_results.values())).to_json_dict()
         except OSError as error:
             raise GateError(
                 f"{where}: cannot write below {self._settings.validations_dir}: {error}; check free space and permissions"
             ) from error
-
-    _checkpoint: Checkpoint | None = None
 
     def _make_checkpoint(self, where: str) -> Checkpoint:
         from great_expectations import Checkpoint, ValidationDefinition
