@@ -7,6 +7,7 @@ version; the estimator lies beside the references and is fitted anew where it is
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
@@ -230,7 +231,7 @@ def ensure(context: Context, model_version: str | None, window: Window, rows: in
     once there are enough windows to learn from, and again when there are twice as many.
     """
     known = load(context, model_version)
-    if known is not None and not _is_outgrown(context, known, model_version, window, rows):
+    if known is not None and not is_outgrown(context, known, model_version, window, rows):
         return known
     with _lock(context, model_version):
         return _made(context, model_version, window, rows)
@@ -242,7 +243,7 @@ def _made(context: Context, model_version: str | None, window: Window, rows: int
     if known is None:
         log.info("%s: limits of version %s are learned from its reference", name, model_version or UNVERSIONED)
         return _build(context, model_version, window, [rows])
-    if _is_outgrown(context, known, model_version, window, rows):
+    if is_outgrown(context, known, model_version, window, rows):
         log.info("%s: %d rows lie outside the calibrated range, or there is more to learn from; limits are learned anew", name, rows)
         return _build(context, model_version, window, [rows, *_reach(known)])
     return known if _is_complete(context, known) else _with_estimator(context, model_version, window, known)
@@ -261,12 +262,6 @@ def _with_estimator(context: Context, model_version: str | None, window: Window,
     estimator = _fit_estimator(context.config, rows)
     _keep_estimator(context, model_version, estimator)
     return replace(known, estimator=estimator)
-
-
-def _is_outgrown(context: Context, known: Baseline, model_version: str | None, window: Window, rows: int) -> bool:
-    if known.calibration is not None and rows >= context.config.measures.minimum_rows and not known.calibration.covers(rows):
-        return True
-    return _knows_more(context, known.calibration, model_version, window)
 
 
 def _knows_more(context: Context, calibration: Calibration | None, model_version: str | None, window: Window) -> bool:
@@ -308,17 +303,39 @@ def _most_windows(context: Context, model_version: str | None, window: Window) -
 # --- judging ----------------------------------------------------------------------------------------------------------
 
 
-def judge(context: Context, baseline: Baseline, frame: pd.DataFrame, measures: Measures, model_version: str | None) -> Measures:
-    """Add what is estimated and summed up, then give every metric its learned limit and verdict."""
-    measures = replace(measures, metrics=(*measures.metrics, *_expected(context.config, baseline, frame, measures)))
+def completed(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame, measures: Measures) -> Measures:
+    """Add what is estimated and summed up of the rows."""
+    return replace(measures, metrics=(*measures.metrics, *_expected(config, baseline, frame, measures)))
+
+
+def judge(context: Context, baseline: Baseline, measures: Measures) -> Measures:
+    """Give every metric of a completed measurement its learned limit and verdict."""
     calibration = baseline.calibration
     if calibration is None:
         return measures
     from driftgate.calibrate.slow import LENGTH
 
-    version = model_version or UNVERSIONED
-    history = _store(context).history(measures.monitor, version, measures.window.start, calibration.slow.keys(), LENGTH - 1)
+    history = context.store.metric_history(
+        measures.monitor, measures.model_version, measures.window.start, calibration.slow.keys(), LENGTH - 1
+    )
     return calibrating.judge_measures(context.config, measures, calibration, history)
+
+
+def mark(baseline: Baseline) -> str:
+    """Hash of the parts of a baseline that decide what :func:`completed` adds and how many rows are expected."""
+    content: dict[str, Any] = {"usual_rows": baseline.usual_rows, "steady": asdict(baseline.steady) if baseline.steady else None}
+    if baseline.estimator is not None:
+        fitted = baseline.estimator
+        spreads = {name: asdict(spread) for name, spread in fitted.spreads.items()}
+        content |= {"rows": fitted.rows, "spreads": spreads, "reference": dict(fitted.reference), "reason": fitted.reason}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=float).encode()).hexdigest()[:16]
+
+
+def is_outgrown(context: Context, known: Baseline, model_version: str | None, window: Window, rows: int) -> bool:
+    """Whether a window asks for limits to be learned anew: see :func:`ensure`."""
+    if known.calibration is not None and rows >= context.config.measures.minimum_rows and not known.calibration.covers(rows):
+        return True
+    return _knows_more(context, known.calibration, model_version, window)
 
 
 def _expected(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame, measures: Measures) -> list[Metric]:

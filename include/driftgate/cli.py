@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from driftgate import __version__
 from driftgate.cli_alarms import add_alarm_commands
+from driftgate.cli_backfill import add_backfill_command
 from driftgate.cli_labels import add_label_commands
 from driftgate.cli_models import add_model_commands
 from driftgate.cli_storage import add_storage_commands
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="say what is being done")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_monitor_commands(commands)
+    add_backfill_command(commands)
     add_model_commands(commands)
     add_alarm_commands(commands)
     add_label_commands(commands)

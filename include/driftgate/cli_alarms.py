@@ -17,6 +17,7 @@ def add_alarm_commands(commands: Commands[argparse.ArgumentParser]) -> None:
     _add_export(commands)
     docs = commands.add_parser("docs", help="make the index of the Data Docs anew, and pages that are missing")
     docs.add_argument("--redraw", action="store_true", help="draw every page again (after an upgrade of Great Expectations)")
+    docs.add_argument("--page", help="draw only this page of a validation; its path below the site")
     docs.set_defaults(command=_docs)
 
 
@@ -118,7 +119,11 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _docs(arguments: argparse.Namespace, settings: Settings) -> int:
     from driftgate.context import docs_lock
-    from driftgate.gate.data_docs import rebuild_docs
+    from driftgate.gate.data_docs import draw_page, rebuild_docs
+
+    if arguments.page:
+        draw_page(arguments.page, settings)
+        return 0
 
     def progress(done: int, total: int) -> None:
         if done % 100 == 0 or done == total:

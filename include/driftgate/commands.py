@@ -82,10 +82,15 @@ def _follow_up(context: Context, window: Window, retrain: bool) -> int:
     if not retrain:
         print(f"A retraining is due: run this command again with --retrain, or trigger {context.config.retrain_dag_id} in Airflow.")
         return 0
-    from driftgate.retraining import retrain as carry_out
-
-    print_retraining(carry_out(context, window, approver=_person()))
+    carry_out_retraining(context, window)
     return 0
+
+
+def carry_out_retraining(context: Context, window: Window) -> None:
+    """Retrain because of a window and print how that ended."""
+    from driftgate.retraining import retrain
+
+    print_retraining(retrain(context, window, approver=_person()))
 
 
 def train_command(settings: Settings, monitor_id: str, start: str, end: str) -> int:

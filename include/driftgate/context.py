@@ -28,6 +28,9 @@ class Context:
     connection_uri: Callable[[str], str] | None = None
     """Resolves an Airflow connection id to a URI; None outside Airflow (AIRFLOW_CONN_<ID> is read instead)."""
 
+    tells: bool = True
+    """Whether an incident that is opened puts messages into the outbox; a backfill tells at its end of what is still open then."""
+
     @property
     def config(self) -> MonitorConfig:
         return self.monitor.config

@@ -7,9 +7,10 @@ gone. A window of the past (a backfill) opens nothing when a later window has al
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from driftgate.causes import gate_causes, likely_causes
 from driftgate.config.rule import Rule
@@ -18,6 +19,9 @@ from driftgate.loss_causes import loss_contributions
 from driftgate.notifications import enqueue_opened, enqueue_resolved
 from driftgate.records import Cause, Decision, GateResult, Incident, Measures, Severity, Window
 from driftgate.rules import evaluate, is_about_performance
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +38,7 @@ def gate_stopped(context: Context, result: GateResult) -> Incident | None:
         "; ".join(map(str, result.failed[:10])),
         severity=Severity.CRITICAL,
         likely_causes=gate_causes(result),
-        also=partial(enqueue_opened, context),
+        also=_tell(context),
     )
 
 
@@ -65,7 +69,7 @@ def judged(context: Context, decision: Decision, measures: Measures) -> Incident
         likely_causes=likely_causes(
             config, measures, _importance(context, decision.model_version), contributions=loss_contributions(context, measures)
         ),
-        also=partial(enqueue_opened, context),
+        also=_tell(context),
     )
 
 
@@ -76,9 +80,7 @@ def task_failed(context: Context, cause: Cause, window: Window, detail: str) -> 
     """
     if window.end > datetime.now(UTC):
         return None
-    return context.incidents.open(
-        context.config.id, cause, window, detail, severity=Severity.WARNING, also=partial(enqueue_opened, context)
-    )
+    return context.incidents.open(context.config.id, cause, window, detail, severity=Severity.WARNING, also=_tell(context))
 
 
 def task_succeeded(context: Context, cause: Cause, window: Window) -> None:
@@ -118,6 +120,10 @@ def _importance(context: Context, model_version: str) -> Mapping[str, float] | N
     from driftgate.serve.references import load_importance
 
     return load_importance(context.config, context.settings, model_version)
+
+
+def _tell(context: Context) -> Callable[[Incident, Connection], object] | None:
+    return partial(enqueue_opened, context) if context.tells else None
 
 
 def _resolve(context: Context, causes: tuple[Cause, ...], window: Window) -> None:

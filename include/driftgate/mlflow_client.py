@@ -5,7 +5,9 @@ Shared by the steps that may use MLflow (record, retrain, serve). MLflow is impo
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 _PROBE_TIMEOUT = 5.0
 """Seconds that the server has to answer the probe."""
 _PROBE_ATTEMPTS = 2
+_PROBE_HOLDS_S = 5.0
+"""Seconds for which a server that answered the probe is not probed again."""
+_answered: dict[str, float] = {}
+"""When each server answered the last probe of this process."""
 _REQUEST_TIMEOUT = 15
 """Seconds without a byte before a request is given up; MLflow's own default is two minutes, seven times over."""
 _REQUEST_RETRIES = 1
@@ -115,7 +121,7 @@ def _bound_requests() -> None:
 
 def _probe(uri: str) -> None:
     """Ask the server's health page; addresses other than HTTP (a database, a folder) are not probed."""
-    if not uri.startswith(("http://", "https://")):
+    if not uri.startswith(("http://", "https://")) or time.monotonic() - _answered.get(uri, -math.inf) < _PROBE_HOLDS_S:
         return
     import requests
 
@@ -127,6 +133,7 @@ def _probe(uri: str) -> None:
             failure = error
             continue
         if status not in _GATEWAY_ERRORS:
+            _answered[uri] = time.monotonic()
             return
         failure = f"HTTP status {status}"
     raise _outage(uri, failure)

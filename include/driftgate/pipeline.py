@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ from driftgate.storage import DataPath, locate
 if TYPE_CHECKING:
     import pandas as pd
 
+    from driftgate.baselines import Baseline
+    from driftgate.ingest.roles import PlacedRows
+    from driftgate.references import Reference
     from driftgate.report.evidently_report import RenderedReport
 
 log = logging.getLogger(__name__)
@@ -73,13 +77,13 @@ def ingest(
     _refuse_future(context, window, now or datetime.now(UTC))
     with context.store.window_lock(context.config.id, window, "ingest"):
         known = context.store.find_batch(context.config.id, window)
-        if known and not reprocess and _reusable(context, known, scored):
+        if known and not reprocess and reusable(context, known, scored):
             log.info("%s %s: the %d rows kept earlier are used again", context.config.id, window, known.rows)
             return known
         try:
-            batch = _read(context, window, scored)
+            batch = read(context, window, scoring_version(context) if scored else None)
         except SourceError as error:
-            if known is None or known.status in (BatchStatus.FAILED, BatchStatus.NO_DATA):
+            if not holds_rows(known):
                 context.store.save_batch(Batch(context.config.id, window, BatchStatus.FAILED, dag_run=dag_run, note=str(error)))
             raise
         batch = replace(batch, dag_run=dag_run)
@@ -95,22 +99,41 @@ def _refuse_future(context: Context, window: Window, now: datetime) -> None:
         )
 
 
-def _reusable(context: Context, batch: Batch, scored: bool) -> bool:
-    if batch.status in (BatchStatus.FAILED, BatchStatus.NO_DATA) or not batch.path or not locate(batch.path).is_file():
+def holds_rows(known: Batch | None) -> bool:
+    """Whether an earlier run of a window succeeded; a failure to read it again leaves that as it is."""
+    return known is not None and known.status not in (BatchStatus.FAILED, BatchStatus.NO_DATA)
+
+
+def reusable(context: Context, batch: Batch, scored: bool = True) -> bool:
+    """Whether the rows of a batch need not be read again: they are still kept, and scored if they have to be."""
+    if not holds_rows(batch) or not batch.path or not locate(batch.path).is_file():
         return False
     return batch.model_version is not None or not (scored and _scores_rows(context))
+
+
+def scoring_version(context: Context) -> str | None:
+    """Return the version that scores rows now: the champion, or None where rows bring their own predictions."""
+    return context.registry.require_champion(context.config) if _scores_rows(context) else None
 
 
 def _scores_rows(context: Context) -> bool:
     return context.config.model.predictions == "champion"
 
 
-def _read(context: Context, window: Window, scored: bool) -> Batch:
+def read(context: Context, window: Window, version: str | None, placed: PlacedRows | None = None) -> Batch:
+    """Read, type, score and keep the rows of a window as a batch that is not recorded yet.
+
+    Parameters
+    ----------
+    version
+        The model version that scores the rows; None leaves them as the source has them.
+    placed
+        An answer of the source that holds the window's rows; None: the source is asked.
+    """
     from driftgate.ingest.batch_store import write_batch
     from driftgate.window_rows import read_window
 
-    version = context.registry.require_champion(context.config) if scored and _scores_rows(context) else None
-    frame, note = read_window(context, window, version)
+    frame, note = read_window(context, window, version, placed=placed)
     if frame.empty:
         return Batch(context.config.id, window, BatchStatus.NO_DATA, note=note)
     stored = write_batch(frame, context.settings.window_dir(context.config.id, window.key))
@@ -137,19 +160,21 @@ def gate(context: Context, batch: Batch, *, build_docs: bool = True, training: b
     """
     from driftgate.gate.checkpoint import run_gate
 
-    result = run_gate(context.config, batch.window, _load(batch), context.settings, build_docs=build_docs, docs_lock=context.docs_lock)
+    result = run_gate(context.config, batch.window, load_rows(batch), context.settings, build_docs=build_docs, docs_lock=context.docs_lock)
+    record_gate(context, batch, result, training=training)
+    return result
+
+
+def record_gate(context: Context, batch: Batch, result: GateResult, *, training: bool = False) -> None:
+    """Write the gate's answer and what follows from it for the batch; open or close the gate's incident."""
     status = batch.status
     if result.verdict is GateVerdict.FAIL:
         status = BatchStatus.QUARANTINED
     elif status is BatchStatus.QUARANTINED:
         status = BatchStatus.INGESTED
     context.store.save_gate(replace(batch, status=status), result)
-    if not training:
-        _tell_of_gate(context, result)
-    return result
-
-
-def _tell_of_gate(context: Context, result: GateResult) -> None:
+    if training:
+        return
     if result.verdict is GateVerdict.FAIL:
         incidents.gate_stopped(context, result)
     else:
@@ -175,40 +200,66 @@ def gate_failure(context: Context, result: GateResult, page: str | None = None) 
 def measure(context: Context, batch: Batch) -> Measures:
     """Compare the batch with the reference and judge what comes out; also written as measures.json into the window's folder."""
     measures = measure_rows(context, batch, labelled_rows(context, batch))
-    write_json(measures_path(context, batch.window), to_dict(measures))
+    keep_measures(context, measures)
     return measures
+
+
+def keep_measures(context: Context, measures: Measures) -> None:
+    """Write a window's measures into its folder."""
+    write_json(measures_path(context, measures.window), to_dict(measures))
 
 
 def measure_rows(context: Context, batch: Batch, frame: pd.DataFrame) -> Measures:
     """Measure and judge rows of a batch's window, for example with labels that came later."""
     from driftgate import baselines
-    from driftgate.kpi_queries import read_kpis
-    from driftgate.measure.measures import measure_batch, stable
+
+    reference = compared_with(context, batch)
+    baseline = baselines.ensure(context, batch.model_version, batch.window, len(frame))
+    return judge(context, baseline, measure_alone(context, batch, frame, reference, baseline))
+
+
+def compared_with(context: Context, batch: Batch) -> Reference:
+    """Return the reference of a batch's window, and write down which rows it is made of."""
     from driftgate.references import load_reference, write_description
 
-    config, version = context.config, batch.model_version
-    reference = load_reference(context, version, batch.window)
-    write_description(context, reference, version, reference_path(context, batch.window))
-    baseline = baselines.ensure(context, version, batch.window, len(frame))
+    reference = load_reference(context, batch.model_version, batch.window)
+    write_description(context, reference, batch.model_version, reference_path(context, batch.window))
+    return reference
+
+
+def measure_alone(context: Context, batch: Batch, frame: pd.DataFrame, reference: Reference, baseline: Baseline) -> Measures:
+    """Measure what follows from a window's rows, its reference and its baseline, and needs no other window; see :func:`judge`."""
+    from driftgate import baselines
+    from driftgate.kpi_queries import read_kpis
+    from driftgate.measure.measures import measure_batch
+
     measures = measure_batch(
-        config,
+        context.config,
         frame,
         reference.prepared,
         window=batch.window,
-        model_version=version or UNVERSIONED,
+        model_version=batch.model_version or UNVERSIONED,
         reference_performance=reference.performance,
         reference_segments=reference.segments,
-        kpi_answers=read_kpis(config, batch.window, connection_uri=context.connection_uri),
+        kpi_answers=read_kpis(context.config, batch.window, connection_uri=context.connection_uri),
         expected_rows=baseline.usual_rows,
     )
-    return stable(baselines.judge(context, baseline, frame, measures, version))
+    return baselines.completed(context.config, baseline, frame, measures)
+
+
+def judge(context: Context, baseline: Baseline, measures: Measures) -> Measures:
+    """Give the metrics of a window their limits and verdicts, some of which look at the windows before it."""
+    from driftgate import baselines
+    from driftgate.measure.measures import stable
+
+    return stable(baselines.judge(context, baseline, measures))
 
 
 def labelled_rows(context: Context, batch: Batch) -> pd.DataFrame:
     """Return the rows of a batch with the labels known by now."""
     from driftgate.known_labels import with_known_labels
 
-    return with_known_labels(context, batch, _load(batch))
+    return with_known_labels(context, batch, load_rows(batch))
 
 
 def measures_path(context: Context, window: Window) -> DataPath:
@@ -226,7 +277,8 @@ def load_measures(path: str | DataPath) -> Measures:
     return Measures.from_dict(json.loads(locate(path).read_text(encoding="utf-8")))
 
 
-def _load(batch: Batch) -> pd.DataFrame:
+def load_rows(batch: Batch) -> pd.DataFrame:
+    """Return the rows of a batch as ingest kept them."""
     from driftgate.ingest.batch_store import read_batch
 
     if batch.path is None:
@@ -245,21 +297,24 @@ def store(context: Context, batch: Batch, measures: Measures) -> None:
 
 def log_mlflow(context: Context, batch: Batch, result: GateResult, measures: Measures) -> str:
     """Write the window's one MLflow run and return its id."""
-    from driftgate.record.mlflow_runs import log_window, run_link
-
     with context.store.window_lock(context.config.id, batch.window, "mlflow"):
-        run_id = log_window(
-            context.config,
-            context.settings.require_mlflow(),
-            batch,
-            result,
-            measures,
-            config_fingerprint=context.monitor.fingerprint,
-            dag_run=batch.dag_run,
-        )
-        address = run_link(context.settings.require_mlflow(), run_id, context.settings.mlflow_public_url)
-        context.store.save_report(context.config.id, batch.window, "mlflow", address)
+        (run_id,) = log_mlflow_runs(context, [(batch, result, measures)], batch.dag_run)
     return run_id
+
+
+def log_mlflow_runs(context: Context, windows: Sequence[tuple[Batch, GateResult | None, Measures]], dag_run: str | None) -> list[str]:
+    """Write one MLflow run per window and note their addresses; the caller holds the locks of the windows. Returns the runs' ids."""
+    from driftgate.record.mlflow_runs import WindowLog, log_windows, run_page
+    from driftgate.record.writes import Writes
+
+    uri, config, writes = context.settings.require_mlflow(), context.config, Writes()
+    entries = [WindowLog(*window) for window in windows]
+    runs = log_windows(config, uri, entries, config_fingerprint=context.monitor.fingerprint, dag_run=dag_run)
+    for run in runs:
+        address = run_page(uri, run.experiment_id, run.run_id, context.settings.mlflow_public_url)
+        writes.report(config.id, run.window, "mlflow", address)
+    context.store.write(writes)
+    return [run.run_id for run in runs]
 
 
 def render_report(context: Context, batch: Batch, mlflow_run: str | None = None) -> RenderedReport:

@@ -25,7 +25,7 @@ def dags(write_monitor: Callable[..., Path], parse: Callable[[], Any]) -> list[A
 
 
 def test_every_dag_follows_the_policy(dags: list[Any]) -> None:
-    assert len(dags) == 4
+    assert len(dags) == 6
     for dag in dags:
         assert {"driftgate"} < set(dag.tags)
         assert dag.catchup is False
@@ -172,7 +172,7 @@ def test_parsing_is_light(write_monitor: Callable[..., Path]) -> None:
 
     done = subprocess.run(code, env={**os.environ, **env}, capture_output=True, text=True, check=True)
     count, seconds, heavy = done.stdout.strip().splitlines()[-1].split(maxsplit=2)
-    assert (count, heavy) == ("40", "[]")
+    assert (count, heavy) == ("60", "[]")
     assert float(seconds) < 2, f"parsing took {seconds} s of processor time"
 
 

@@ -28,6 +28,7 @@ STEPS = (
 # MLflow's model writer asks every imported module for names, Airflow's deprecated ones too.
 pytestmark = pytest.mark.filterwarnings(r"ignore:\s*The `airflow\..*deprecated")
 RETRAIN_STEPS = ("build_training_set", "train_challenger", "compare", "route", "promote", "keep_champion")
+BACKFILL_STEPS = ("plan", "prepare", "settle", "log_mlflow", "finish", "trigger_retrain")
 Run = Callable[..., dict[str, str]]
 
 
@@ -131,3 +132,16 @@ def test_a_retraining_promotes_the_first_challenger(run_day: Run, run_dag: Run, 
     assert states == {step: "skipped" if step == "keep_champion" else "success" for step in RETRAIN_STEPS}
     done = store.find_retraining("trips", factories.make_window(7))
     assert (done.verdict, done.approver) == (RetrainVerdict.PROMOTED, "auto")
+
+
+def test_a_backfill_does_what_the_daily_runs_do(run_day: Run, run_dag: Run, store: Any, tmp_path: Path) -> None:
+    run_day(5)
+    for day, rows in ((6, 150), (7, 0), (8, 150)):
+        frame = factories.make_frame(rows, seed=day, day=day)
+        frame.to_csv(tmp_path / "home" / "source" / f"{factories.make_window(day).start:%Y-%m-%d}.csv", index=False)
+    states = run_dag("backfill__trips", **{"from": "2024-01-06", "to": "2024-01-10"})
+    assert states == {step: "skipped" if step == "trigger_retrain" else "success" for step in BACKFILL_STEPS}
+    statuses = [store.find_batch("trips", factories.make_window(day)).status for day in (5, 6, 7, 8)]
+    assert statuses == [BatchStatus.MEASURED, BatchStatus.MEASURED, BatchStatus.NO_DATA, BatchStatus.MEASURED]
+    assert store.find_report("trips", factories.make_window(8), "mlflow")
+    assert run_dag("backfill__trips", **{"from": "2024-01-06", "to": "2024-01-08"})["prepare"] == "skipped", "all of it is done"

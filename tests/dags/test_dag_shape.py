@@ -22,6 +22,14 @@ MONITOR = {
     "export_metrics": {"finish"},
     "finish": set(),
 }
+BACKFILL = {
+    "plan": {"prepare", "settle", "finish"},
+    "prepare": {"settle"},
+    "settle": {"log_mlflow", "finish"},
+    "log_mlflow": {"finish"},
+    "finish": {"trigger_retrain"},
+    "trigger_retrain": set(),
+}
 RETRAIN_HUMAN = {
     "build_training_set": {"train_challenger", "compare"},
     "train_challenger": {"compare"},
@@ -40,12 +48,12 @@ def shape(dag: Any) -> dict[str, set[str]]:
     return {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
 
 
-def test_each_monitor_file_makes_its_two_dags(write_monitor: Callable[..., Path], parse: Callable[[], Any]) -> None:
+def test_each_monitor_file_makes_its_dags(write_monitor: Callable[..., Path], parse: Callable[[], Any]) -> None:
     write_monitor("one")
     write_monitor("two")
     bag = parse()
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"monitor__one", "monitor__two", "retrain__one", "retrain__two"}
+    assert set(bag.dags) == {f"{kind}__{name}" for kind in ("monitor", "retrain", "backfill") for name in ("one", "two")}
 
 
 def test_without_monitor_files_there_is_nothing_and_no_error(monitors: Path, parse: Callable[[], Any]) -> None:
@@ -56,6 +64,15 @@ def test_without_monitor_files_there_is_nothing_and_no_error(monitors: Path, par
 def test_the_monitor_dag_has_its_steps(write_monitor: Callable[..., Path], parse: Callable[[], Any]) -> None:
     write_monitor("trips")
     assert shape(parse().dags["monitor__trips"]) == MONITOR
+
+
+def test_the_backfill_dag_has_its_steps_and_names_its_chunks(write_monitor: Callable[..., Path], parse: Callable[[], Any]) -> None:
+    write_monitor("trips")
+    dag = parse().dags["backfill__trips"]
+    assert shape(dag) == BACKFILL
+    assert {task.task_id for task in dag.tasks if task.is_mapped} == {"prepare", "log_mlflow"}
+    assert dag.get_task("prepare").partial_kwargs["map_index_template"] == "{{ task.chunk['name'] }}"
+    assert dag.timetable.can_be_scheduled is False
 
 
 @pytest.mark.parametrize(("approval", "expected"), [("human", RETRAIN_HUMAN), ("auto", RETRAIN_AUTO)])

@@ -197,3 +197,32 @@ def test_addresses_become_relative_to_the_page() -> None:
         '<script src="../../../vendor/vega-lite-5.23.0/vega-lite.min.js"></script><script src="../../../vendor/vega-5.33.1/vega.min.js"></script>'
     )
     assert os.path.normpath("data-docs/a/b/../../../vendor") == "vendor"
+
+
+def test_a_page_that_was_promised_is_drawn_when_it_is_opened(pages: Any, site: Path) -> None:
+    from driftgate.gate.later_pages import is_promise, promise_page
+
+    home = replace(load({"DRIFTGATE_HOME": str(site.parents[1])}), gx_dir=site.parents[1] / "suites")
+    page, stored = validation_page(site), next(home.validations_dir.rglob("*.json"))
+    assert promise_page(stored, home, "test") == page
+    assert is_promise(site / page)
+    answer = pages.get(f"/driftgate/data-docs/{page}", headers=login("viewer"))
+    assert answer.status_code == 200
+    assert "vendor" in answer.text
+    assert not is_promise(site / page)
+
+
+def test_a_promise_that_cannot_be_kept_says_what_to_do(pages: Any, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from driftgate.gate.later_pages import promise_page
+
+    home = load({"DRIFTGATE_HOME": str(site.parents[1])})
+    stored = next(home.validations_dir.rglob("*.json"))
+    drawn = (site / validation_page(site)).read_text(encoding="utf-8")
+    page = promise_page(stored, home, "test")
+    content = stored.read_text(encoding="utf-8")
+    stored.write_text("{}", encoding="utf-8")
+    try:
+        assert "driftgate docs" in pages.get(f"/driftgate/data-docs/{page}", headers=login("viewer")).text
+    finally:
+        stored.write_text(content, encoding="utf-8")
+        (site / page).write_text(drawn, encoding="utf-8")

@@ -13,7 +13,7 @@ from driftgate.config.fairness import FAIRNESS_GAPS, GROUP_VALUES
 from driftgate.config.roles import ColumnRoles
 from driftgate.config.rule import Rule
 from driftgate.config.section import Section
-from driftgate.config.sources import SqlSource
+from driftgate.config.sources import SqlQuery
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 OTHER_METRICS = frozenset(
@@ -42,7 +42,7 @@ def _check_expression(value: str) -> str:
     return value
 
 
-class KpiSql(SqlSource):
+class KpiSql(SqlQuery):
     """One number from a database; the query has :window_start and :window_end as bound parameters."""
 
     kind: Literal["sql"] = "sql"

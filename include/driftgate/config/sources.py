@@ -22,8 +22,8 @@ class FilesSource(Section):
     read_options: Mapping[str, Any] = Field(default_factory=dict)
 
 
-class SqlSource(Section):
-    """Rows from a database; the query has :window_start and :window_end as bound parameters."""
+class SqlQuery(Section):
+    """A query with :window_start and :window_end as bound parameters, and where it is asked."""
 
     kind: Literal["sql"]
     query: str
@@ -46,12 +46,21 @@ class SqlSource(Section):
         return self
 
 
+class SqlSource(SqlQuery):
+    """Rows from a database."""
+
+    additive: bool = False
+    """Whether a longer stretch of time gives the rows of its windows together, so that a backfill may ask once for many windows."""
+
+
 class PythonSource(Section):
     """Rows from a callable ``f(window_start, window_end, columns, **params) -> DataFrame``."""
 
     kind: Literal["python"]
     callable: CallablePath
     params: Mapping[str, Any] = Field(default_factory=dict)
+    additive: bool = False
+    """Whether a longer stretch of time gives the rows of its windows together, so that a backfill may ask once for many windows."""
 
 
 Source = Annotated[FilesSource | SqlSource | PythonSource, Field(discriminator="kind")]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,12 +16,15 @@ from driftgate.files import write_json, write_text
 from driftgate.gate.context import open_context
 from driftgate.gate.data_docs import update_site
 from driftgate.gate.details import failed_expectations, judge
+from driftgate.gate.later_pages import promise_page
+from driftgate.gate.quick import Quick
 from driftgate.gate.suites import load_suite
 from driftgate.records import GateResult, GateVerdict, Window
 from driftgate.settings import Settings
 from driftgate.storage import DataPath
 
 if TYPE_CHECKING:
+    from great_expectations import Checkpoint
     from great_expectations.checkpoint.checkpoint import CheckpointResult
     from great_expectations.data_context import AbstractDataContext
 
@@ -39,7 +44,22 @@ def run_gate(
     build_docs: bool = True,
     docs_lock: DocsLock | None = None,
 ) -> GateResult:
-    """Validate a batch against the monitor's suite.
+    """Validate one batch against the monitor's suite: :class:`Gate` for a single window."""
+    return Gate(config, settings, docs_lock).run(window, frame, docs=Docs.DRAWN if build_docs else Docs.NONE)
+
+
+class Docs(Enum):
+    """What a validation leaves in Data Docs."""
+
+    DRAWN = "drawn"
+    """Its page and its place in the index. The work does not grow with the windows that are there."""
+    LATER = "later"
+    """A page that is drawn when somebody opens it; the index is brought up to date by :func:`driftgate.gate.data_docs.enter_windows`."""
+    NONE = "none"
+
+
+class Gate:
+    """The gate of one monitor, for as many windows as are wanted: the suite is read once, and one checkpoint is run for each.
 
     The verdict is `fail` when an expectation of severity critical does not hold, `warn` when only others do not, or when
     ``gate.on_failure`` is `warn`; without a suite it is `pass` with nothing evaluated. An expectation that cannot be
@@ -47,66 +67,89 @@ def run_gate(
 
     Parameters
     ----------
-    build_docs
-        Also write the Data Docs page of this window and the index. The work does not grow with the windows that are there.
     docs_lock
-        Makes what is held while the index changes; needed where other machines write it too.
-
-    Raises
-    ------
-    GateError
-        If the suite is missing or invalid, or a result cannot be written. Never for a failed verdict.
+        Makes what is held while the index of Data Docs changes; needed where other machines write it too.
     """
-    where = f"monitor {config.id}, window {window}"
-    if config.gate.suite is None:
-        return GateResult(config.id, window, _NO_SUITE, GateVerdict.PASS, evaluated=0)
-    context = open_context()
-    result = _validate(context, config, window, frame, settings, where)
-    outcome = next(iter(result.run_results.values())).to_json_dict()
-    failed = failed_expectations(outcome)
-    stored = _keep(context, result, settings, where)
-    page = update_site(context, stored, config, settings, where, docs_lock() if docs_lock else None) if build_docs else None
-    path = _write(outcome, settings.window_dir(config.id, window.key) / RESULT_FILE, where)
-    return GateResult(
-        monitor=config.id,
-        window=window,
-        suite=config.gate.suite,
-        verdict=judge(failed, config.gate.on_failure),
-        evaluated=len(outcome["results"]),
-        failed=failed,
-        data_docs=page,
-        result_path=str(path),
-    )
 
+    def __init__(self, config: MonitorConfig, settings: Settings, docs_lock: DocsLock | None = None) -> None:
+        self._config, self._settings, self._docs_lock = config, settings, docs_lock
+        self._checkpoint: Checkpoint | None = None
+        self._quick = Quick()
 
-def _validate(
-    context: AbstractDataContext, config: MonitorConfig, window: Window, frame: pd.DataFrame, settings: Settings, where: str
-) -> CheckpointResult:
-    """Run the checkpoint; name and time of its run come from the window, so that a repeated run has the same identity."""
-    from great_expectations import Checkpoint, ValidationDefinition
-    from great_expectations.core.run_identifier import RunIdentifier
+    def run(self, window: Window, frame: pd.DataFrame, *, docs: Docs = Docs.DRAWN) -> GateResult:
+        """Validate the batch of a window.
 
-    name = str(config.gate.suite)
-    suite = context.suites.add(load_suite(name, settings, where))
-    asset = context.data_sources.add_pandas(config.id).add_dataframe_asset("batch")
-    definition = context.validation_definitions.add(
-        ValidationDefinition(name=config.id, data=asset.add_batch_definition_whole_dataframe("window"), suite=suite)
-    )
-    checkpoint = context.checkpoints.add(Checkpoint(name=config.id, validation_definitions=[definition], result_format="SUMMARY"))
-    run = RunIdentifier(run_name=f"{config.id}-{window.key}", run_time=window.start)
-    return checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)
+        Raises
+        ------
+        GateError
+            If the suite is missing or invalid, or a result cannot be written. Never for a failed verdict.
+        """
+        config, settings = self._config, self._settings
+        where = f"monitor {config.id}, window {window}"
+        if config.gate.suite is None:
+            return GateResult(config.id, window, _NO_SUITE, GateVerdict.PASS, evaluated=0)
+        result, outcome = self._validate(window, frame, where)
+        failed = failed_expectations(outcome)
+        page = self._page(result, docs, where)
+        path = _write(outcome, settings.window_dir(config.id, window.key) / RESULT_FILE, where)
+        return GateResult(
+            monitor=config.id,
+            window=window,
+            suite=config.gate.suite,
+            verdict=judge(failed, config.gate.on_failure),
+            evaluated=len(outcome["results"]),
+            failed=failed,
+            data_docs=page,
+            result_path=str(path),
+        )
 
+    @cached_property
+    def _context(self) -> AbstractDataContext:
+        return open_context()
 
-def _keep(context: AbstractDataContext, result: CheckpointResult, settings: Settings, where: str) -> DataPath:
-    """Write the result as Great Expectations' own store in files would: same place, same text."""
-    key, outcome = next(iter(result.run_results.items()))
-    *folders, name = key.to_tuple()
-    path = settings.validations_dir.joinpath(*folders, f"{name}.json")
-    try:
-        write_text(path, context.validation_results_store.serialize(outcome))
-    except OSError as error:
-        raise GateError(f"{where}: cannot write below {settings.validations_dir}: {error}; check free space and permissions") from error
-    return path
+    def _validate(self, window: Window, frame: pd.DataFrame, where: str) -> tuple[CheckpointResult, dict[str, Any]]:
+        """Run the checkpoint; name and time of its run come from the window, so that a repeated run has the same identity."""
+        from great_expectations.core.run_identifier import RunIdentifier
+
+        if self._checkpoint is None:
+            self._checkpoint = self._make_checkpoint(where)
+        run = RunIdentifier(run_name=f"{self._config.id}-{window.key}", run_time=window.start)
+        with self._quick.run():
+            result = self._checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)
+            return result, next(iter(result.run_results.values())).to_json_dict()
+
+    def _make_checkpoint(self, where: str) -> Checkpoint:
+        from great_expectations import Checkpoint, ValidationDefinition
+
+        context, config = self._context, self._config
+        suite = context.suites.add(load_suite(str(config.gate.suite), self._settings, where))
+        asset = context.data_sources.add_pandas(config.id).add_dataframe_asset("batch")
+        definition = context.validation_definitions.add(
+            ValidationDefinition(name=config.id, data=asset.add_batch_definition_whole_dataframe("window"), suite=suite)
+        )
+        return context.checkpoints.add(Checkpoint(name=config.id, validation_definitions=[definition], result_format="SUMMARY"))
+
+    def _page(self, result: CheckpointResult, docs: Docs, where: str) -> str | None:
+        stored = self._keep(result, where)
+        if docs is Docs.NONE:
+            return None
+        if docs is Docs.LATER:
+            return promise_page(stored, self._settings, where)
+        lock = self._docs_lock() if self._docs_lock else None
+        return update_site(self._context, stored, self._config, self._settings, where, lock)
+
+    def _keep(self, result: CheckpointResult, where: str) -> DataPath:
+        """Write the result as Great Expectations' own store in files would: same place, same text."""
+        key, outcome = next(iter(result.run_results.items()))
+        *folders, name = key.to_tuple()
+        path = self._settings.validations_dir.joinpath(*folders, f"{name}.json")
+        try:
+            write_text(path, self._context.validation_results_store.serialize(outcome))
+        except OSError as error:
+            raise GateError(
+                f"{where}: cannot write below {self._settings.validations_dir}: {error}; check free space and permissions"
+            ) from error
+        return path
 
 
 def _write(outcome: dict[str, Any], path: DataPath, where: str) -> DataPath:

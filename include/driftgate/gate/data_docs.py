@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,18 @@ from driftgate.files import locked
 from driftgate.gate.context import open_context
 from driftgate.gate.docs_entries import Entry, asset_name, make_entry, monitor_of, read_result
 from driftgate.gate.docs_index import INDEX, entries_page, first_page, monitor_page, period_page, periods_page
-from driftgate.gate.docs_pages import copy_assets, suite_html, suite_path, validation_html, validation_path, version, write_page
+from driftgate.gate.docs_pages import (
+    copy_assets,
+    stored_path,
+    suite_html,
+    suite_path,
+    validation_html,
+    validation_path,
+    version,
+    write_page,
+)
 from driftgate.gate.docs_state import Change, DocsState, Site, StateLostError
+from driftgate.gate.later_pages import is_promise
 from driftgate.gate.suites import load_suite, suite_names, suites_dir
 from driftgate.settings import Settings
 from driftgate.storage import DataPath, RemotePath, remove_tree
@@ -71,7 +81,7 @@ def update_site(
         content = read_result(stored)
         write_page(settings.data_docs_dir, page, validation_html(content, asset_name(content, config), context))
         with lock or site_lock(settings):
-            _enter(make_entry(content, page, config), config, settings)
+            _enter([make_entry(content, page, config)], config, settings)
     except OSError as error:
         raise GateError(
             f"{where}: Data Docs cannot be written below {settings.data_docs_dir.parent}: {error}; check space and rights"
@@ -79,6 +89,35 @@ def update_site(
     except GateError as error:
         raise GateError(f"{where}: {error}") from error
     return page
+
+
+def enter_windows(
+    pages: Iterable[str], config: MonitorConfig, settings: Settings, *, lock: AbstractContextManager[None] | None = None
+) -> int:
+    """Bring validations of a monitor whose pages are there, drawn or promised, into the index; it is written once for all of them.
+
+    Parameters
+    ----------
+    pages
+        Their paths relative to the site.
+    lock
+        Held while the index changes; default: :func:`site_lock`.
+
+    Returns
+    -------
+    int
+        How many windows were entered.
+
+    Raises
+    ------
+    GateError
+        If a result cannot be read or a page was not written.
+    """
+    entries = [make_entry(read_result(stored_path(page, settings.validations_dir)), page, config) for page in pages]
+    if entries:
+        with lock or site_lock(settings):
+            _enter(entries, config, settings)
+    return len(entries)
 
 
 def rebuild_docs(
@@ -121,6 +160,27 @@ def rebuild_docs(
         return _replace(settings, configs)
 
 
+def draw_page(page: str, settings: Settings) -> None:
+    """Draw one validation's page from its stored result, in place of a promise of it.
+
+    Parameters
+    ----------
+    page
+        Path relative to the site.
+
+    Raises
+    ------
+    GateError
+        If there is no such result, or the page was not written.
+    """
+    stored = stored_path(page, settings.validations_dir)
+    content = read_result(stored)
+    context = open_context()
+    _add_suites(context, settings)
+    asset = asset_name(content, _configs(settings).get(monitor_of(content)))
+    write_page(settings.data_docs_dir, page, validation_html(content, asset, context))
+
+
 def site_lock(settings: Settings) -> AbstractContextManager[None]:
     """Hold the index alone, among all processes of this machine: it is read, then written.
 
@@ -134,17 +194,17 @@ def site_lock(settings: Settings) -> AbstractContextManager[None]:
     return locked(settings.home / "gx" / _LOCK_FILE)
 
 
-def _enter(entry: Entry, config: MonitorConfig, settings: Settings) -> None:
-    """Bring one window into the index; where its files are lost, bring in all of them."""
+def _enter(entries: Sequence[Entry], config: MonitorConfig, settings: Settings) -> None:
+    """Bring windows into the index; where its files are lost, bring in all of them."""
     state = DocsState(_state_dir(settings))
     try:
         site = state.site()
-        change = state.add(site, entry)
+        changes = {(change.monitor, change.period): change for change in (state.add(site, entry) for entry in entries)}
     except StateLostError as lost:
         logger.info("the index of Data Docs is made anew from the stored results: there is no use in %s", lost)
         _replace(settings, {**_configs(settings), config.id: config})
         return
-    _write_index(site, [change], settings)
+    _write_index(site, changes.values(), settings)
     state.save_site(site)
 
 
@@ -216,7 +276,8 @@ def _draw(
     context: AbstractDataContext, stored: DataPath, configs: Mapping[str, MonitorConfig], settings: Settings, *, redraw: bool
 ) -> None:
     page = validation_path(stored, settings.validations_dir)
-    if not redraw and (settings.data_docs_dir / page).is_file():
+    file = settings.data_docs_dir / page
+    if not redraw and file.is_file() and not is_promise(file):
         return
     try:
         content = read_result(stored)

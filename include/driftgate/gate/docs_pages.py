@@ -32,6 +32,20 @@ def validation_path(stored: DataPath, validations_dir: DataPath) -> str:
     return str(path.with_name(f"{stored.name.removesuffix('.json')}.html"))
 
 
+def stored_path(page: str, validations_dir: DataPath) -> DataPath:
+    """Return the stored result that a page of :func:`validation_path` shows.
+
+    Raises
+    ------
+    GateError
+        If the path is not that of a validation's page.
+    """
+    parts = PurePosixPath(page).parts
+    if len(parts) < 2 or parts[0] != "validations" or ".." in parts or not page.endswith(".html"):
+        raise GateError(f"{page!r} is not the page of a validation; give its path below the site, as the index links to it")
+    return validations_dir.joinpath(*parts[1:]).with_suffix(".json")
+
+
 def suite_path(name: str) -> str:
     """Return the path of a suite's page relative to the site; the same as Great Expectations gives it."""
     return f"{PurePosixPath('expectations', *name.split('.'))}.html"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from driftgate.config.models import MonitorConfig
@@ -34,10 +36,35 @@ def apply_roles(frame: pd.DataFrame, config: MonitorConfig, window: Window) -> t
     SchemaError
         If a column with a role other than target is gone, or holds values that do not fit its role.
     """
-    where = f"monitor {config.id}, window {window}"
+    return type_rows(place_rows(frame, config, window), config, window)
+
+
+@dataclass(frozen=True)
+class PlacedRows:
+    """Rows of a source with every column wanted and their moments; nothing else is typed yet."""
+
+    frame: pd.DataFrame
+    moments: pd.Series
+    notes: tuple[str, ...]
+
+
+def place_rows(frame: pd.DataFrame, config: MonitorConfig, window: Window) -> PlacedRows:
+    """Do the part of :func:`apply_roles` that is about the whole answer of a source; the window only names it in messages."""
+    where, name = f"monitor {config.id}, window {window}", config.columns.timestamp
     notes: list[str] = []
     frame = _complete(frame, config, where, notes)
-    frame = _cut(frame, config, window, where, notes)
+    moments = as_timestamp(frame[name], config.schedule.zone, f"{where}, column {name!r} (timestamp)", notes)
+    nulls = int(moments.isna().sum())
+    if nulls:
+        notes.append(f"{nulls} rows without a {name} belong to no window and are left out")
+    return PlacedRows(frame, moments, tuple(notes))
+
+
+def type_rows(placed: PlacedRows, config: MonitorConfig, window: Window) -> tuple[pd.DataFrame, str | None]:
+    """Do the part of :func:`apply_roles` that is about the rows of one window."""
+    where, notes = f"monitor {config.id}, window {window}", list(placed.notes)
+    inside = (placed.moments >= window.start) & (placed.moments < window.end)
+    frame = placed.frame[inside].assign(**{config.columns.timestamp: placed.moments[inside]})
     typed = pd.DataFrame({name: _typed(frame[name], name, config, where, notes) for name in frame.columns}, index=frame.index)
     typed = _sorted(typed, config)
     duplicates = int(typed.duplicated().sum())
@@ -63,16 +90,6 @@ def _complete(frame: pd.DataFrame, config: MonitorConfig, where: str, notes: lis
             "restore it in the source, or take it out of columns in the monitor file and retrain"
         )
     return frame.reindex(columns=wanted)
-
-
-def _cut(frame: pd.DataFrame, config: MonitorConfig, window: Window, where: str, notes: list[str]) -> pd.DataFrame:
-    name = config.columns.timestamp
-    moments = as_timestamp(frame[name], config.schedule.zone, f"{where}, column {name!r} (timestamp)", notes)
-    nulls = int(moments.isna().sum())
-    if nulls:
-        notes.append(f"{nulls} rows without a {name} belong to no window and are left out")
-    inside = (moments >= window.start) & (moments < window.end)
-    return frame.assign(**{name: moments})[inside]
 
 
 def typed_column(values: pd.Series, name: str, config: MonitorConfig, where: str, notes: list[str]) -> pd.Series:

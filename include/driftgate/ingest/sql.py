@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from driftgate.config.models import MonitorConfig
-from driftgate.config.sources import SqlSource
+from driftgate.config.sources import SqlQuery
 from driftgate.errors import ServiceError, SourceError
 from driftgate.ingest.connections import environment_uri, to_sqlalchemy
 from driftgate.ingest.placeholders import variable
@@ -21,7 +21,7 @@ _CONNECT_SECONDS = 10
 
 def read_query(
     config: MonitorConfig,
-    source: SqlSource,
+    source: SqlQuery,
     window: Window,
     columns: list[str],
     *,
@@ -54,7 +54,7 @@ def read_query(
         engine.dispose()
 
 
-def _address(source: SqlSource, where: str, connection_uri: Callable[[str], str] | None) -> sa.URL:
+def _address(source: SqlQuery, where: str, connection_uri: Callable[[str], str] | None) -> sa.URL:
     if source.connection is None:
         return to_sqlalchemy(variable(str(source.url_env), f"{where}, source.url_env"), f"{where}, variable {source.url_env}")
     find = connection_uri or (lambda name: environment_uri(name, where))

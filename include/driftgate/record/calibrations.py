@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, and_, func, select, tuple_
+from sqlalchemy import Engine, and_, func, select, tuple_, union_all
 from sqlalchemy.dialects.postgresql import insert
 
 from driftgate.record import tables
 from driftgate.record.connection import transaction
-from driftgate.records import BatchStatus
+from driftgate.records import BatchStatus, Window
 
 Address = tuple[str, str, str]
 
@@ -56,27 +57,71 @@ class CalibrationStore:
         Counted are windows that were measured with this model version; a window without one of the numbers is left out of that
         number's list. One statement.
         """
+        return by_address(self.measured(monitor, model_version, before, addresses, limit))
+
+    def measured(
+        self,
+        monitor: str,
+        model_version: str,
+        before: datetime,
+        addresses: Collection[Address],
+        limit: int,
+        *,
+        since: datetime | None = None,
+    ) -> list[MeasuredWindow]:
+        """Return the latest windows, at most ``limit``, that :meth:`history` looks at, oldest first.
+
+        Parameters
+        ----------
+        since
+            Also every window that ends after this moment, beyond the limit.
+        """
         if not addresses:
-            return {}
+            return []
         batch, metric = tables.batch, tables.metric
-        recent = (
-            select(batch.c.window_start, batch.c.window_end, batch.c.rows)
-            .where(batch.c.monitor == monitor, batch.c.window_end <= before, batch.c.measured_model_version == model_version)
-            .where(batch.c.status == BatchStatus.MEASURED.value)
-            .order_by(batch.c.window_start.desc())
-            .limit(limit)
-            .subquery()
+        mine = and_(
+            batch.c.monitor == monitor,
+            batch.c.measured_model_version == model_version,
+            batch.c.status == BatchStatus.MEASURED.value,
         )
-        of_window = and_(metric.c.window_start == recent.c.window_start, metric.c.window_end == recent.c.window_end)
-        query = (
-            select(metric.c.family, metric.c.metric, metric.c.column, metric.c.value, recent.c.rows)
-            .join(recent, of_window)
-            .where(metric.c.monitor == monitor, metric.c.model_version == model_version, metric.c.segment == "", metric.c.value.isnot(None))
-            .where(tuple_(metric.c.family, metric.c.metric, metric.c.column).in_(sorted(addresses)))
-            .order_by(recent.c.window_start)
+        columns = (batch.c.window_start, batch.c.window_end, batch.c.rows)
+        first = before if since is None else since
+        latest = select(*columns).where(mine, batch.c.window_end <= first).order_by(batch.c.window_start.desc()).limit(limit)
+        more = select(*columns).where(mine, batch.c.window_end > first, batch.c.window_end <= before)
+        recent = union_all(latest.subquery().select(), more).subquery()
+        of_window = and_(
+            metric.c.window_start == recent.c.window_start,
+            metric.c.window_end == recent.c.window_end,
+            metric.c.monitor == monitor,
+            metric.c.model_version == model_version,
+            metric.c.segment == "",
+            metric.c.value.isnot(None),
+            tuple_(metric.c.family, metric.c.metric, metric.c.column).in_(sorted(addresses)),
         )
-        found: dict[Address, list[tuple[float, int]]] = {}
+        query = select(*recent.c, metric.c.family, metric.c.metric, metric.c.column, metric.c.value).outerjoin(metric, of_window)
+        found: dict[Window, MeasuredWindow] = {}
         with transaction(self.engine) as connection:
-            for family, name, column, value, rows in connection.execute(query):
-                found.setdefault((family, name, column), []).append((float(value), int(rows)))
-        return found
+            for row in connection.execute(query.order_by(recent.c.window_start)):
+                window = Window(row.window_start, row.window_end)
+                item = found.setdefault(window, MeasuredWindow(window, int(row.rows), {}))
+                if row.family is not None:
+                    item.values[row.family, row.metric, row.column] = float(row.value)
+        return list(found.values())
+
+
+@dataclass(frozen=True)
+class MeasuredWindow:
+    """Some numbers of a measured window."""
+
+    window: Window
+    rows: int
+    values: dict[Address, float]
+
+
+def by_address(windows: Iterable[MeasuredWindow]) -> dict[Address, list[tuple[float, int]]]:
+    """Return value and rows of windows, in their order, by address."""
+    found: dict[Address, list[tuple[float, int]]] = {}
+    for item in windows:
+        for address, value in item.values.items():
+            found.setdefault(address, []).append((value, item.rows))
+    return found

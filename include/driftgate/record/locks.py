@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
@@ -37,20 +37,34 @@ def hold(engine: Engine, monitor: str, name: str, purpose: str, wait_s: float = 
     ServiceError
         If another run holds the lock for longer than ``wait_s`` seconds, or if the server does not answer.
     """
+    with hold_all(engine, monitor, [name], purpose, wait_s):
+        yield
+
+
+@contextmanager
+def hold_all(engine: Engine, monitor: str, names: Sequence[str], purpose: str, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+    """Hold the locks of many names over one connection; they are taken in a fixed order, so that two holders never wait for each other.
+
+    Raises
+    ------
+    ServiceError
+        If another run holds one of them for longer than ``wait_s`` seconds, or if the server does not answer.
+    """
     with readable_faults(engine):
         connection = engine.connect()
     try:
         with readable_faults(engine):
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()
-            _acquire(engine, connection, (monitor, name, purpose), wait_s)
+            connection.execute(text(f"SET lock_timeout = {max(1, int(wait_s * 1000))}"))
+            for name in sorted(names):
+                _acquire(engine, connection, (monitor, name, purpose), wait_s)
         yield
     finally:
         _close(connection)
 
 
 def _acquire(engine: Engine, connection: Connection, names: tuple[str, str, str], wait_s: float) -> None:
-    connection.execute(text(f"SET lock_timeout = {max(1, int(wait_s * 1000))}"))
     try:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": lock_key(*names)})
     except DBAPIError as error:

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
@@ -35,12 +38,30 @@ TAG_DAG_RUN = "driftgate.dag_run"
 _CLASSIC_VIEW = "machine_learning"
 """MLflow opens a run among its tools for language models unless the address names this view."""
 _METRICS_PER_CALL = 900
-_RUNS_PER_WINDOW = 1000
+_RUNS_PER_PAGE = 1000
 _FINISHED = RunStatus.to_string(RunStatus.FINISHED)
 
 
 def experiment_name(monitor: str) -> str:
     return f"driftgate/{monitor}"
+
+
+@dataclass(frozen=True)
+class WindowLog:
+    """What the run of one window is made of."""
+
+    batch: Batch
+    gate_result: GateResult | None
+    measures: Measures
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """The one finished run of a window."""
+
+    window: Window
+    run_id: str
+    experiment_id: str
 
 
 def log_window(
@@ -53,36 +74,87 @@ def log_window(
     config_fingerprint: str,
     dag_run: str | None,
 ) -> str:
-    """Leave exactly one finished run for the window and return its id.
+    """Leave exactly one finished run for the window and return its id; see :func:`log_windows`."""
+    entry = WindowLog(batch, gate_result, measures)
+    (logged,) = log_windows(config, tracking_uri, [entry], config_fingerprint=config_fingerprint, dag_run=dag_run)
+    return logged.run_id
+
+
+def log_windows(
+    config: MonitorConfig,
+    tracking_uri: str,
+    entries: Sequence[WindowLog],
+    *,
+    config_fingerprint: str,
+    dag_run: str | None = None,
+    logged: Callable[[LoggedRun], None] | None = None,
+) -> list[LoggedRun]:
+    """Leave exactly one finished run for each of some windows of a monitor.
 
     Metrics carry the start of the window as their time; values that are missing or not finite are left out. A new run is
-    complete before older runs of the window are deleted, so a crash in between never loses what was there.
+    complete before older runs of the window are deleted, so a crash in between never loses what was there. The runs that are there
+    are looked for once; a new one takes one request to make it, one for everything in it, one per artifact and one to finish it.
+
+    Parameters
+    ----------
+    dag_run
+        Noted on the runs.
+    logged
+        Told of every run.
 
     Raises
     ------
     ServiceError
         If MLflow does not answer.
     """
-    params = _params(config, batch, gate_result, measures, config_fingerprint)
-    metrics = _metrics(measures)
-    fingerprint = _fingerprint(params, metrics)
+    if not entries:
+        return []
+    found = []
     with _connected(tracking_uri) as client:
         experiment = _ensure_experiment(client, config)
-        existing = _runs(client, experiment, batch.monitor, batch.window)
-        run_id: str | None = next(
-            (run.info.run_id for run in existing if _is_finished(run) and run.data.tags.get(TAG_FINGERPRINT) == fingerprint), None
-        )
-        if run_id is None:
-            tags = {TAG_MONITOR: batch.monitor, TAG_WINDOW: batch.window.key, TAG_FINGERPRINT: fingerprint}
-            run_id = client.create_run(experiment, tags=tags, run_name=label(config, batch.window)).info.run_id
-            _write(client, run_id, batch.window, params, metrics)
-            _write_artifacts(client, run_id, gate_result, measures)
-            client.set_terminated(run_id, _FINISHED)
-        if dag_run is not None:
+        existing = _runs_of(client, experiment, config.id, [entry.batch.window for entry in entries])
+        for entry in entries:
+            run_id = _log(
+                client, tracking_uri, experiment, config, entry, existing.get(entry.batch.window.key, []), config_fingerprint, dag_run
+            )
+            found.append(LoggedRun(entry.batch.window, run_id, experiment))
+            if logged is not None:
+                logged(found[-1])
+    return found
+
+
+def _log(
+    client: MlflowClient,
+    tracking_uri: str,
+    experiment: str,
+    config: MonitorConfig,
+    entry: WindowLog,
+    existing: Sequence[Run],
+    config_fingerprint: str,
+    dag_run: str | None,
+) -> str:
+    batch = entry.batch
+    params = _params(config, batch, entry.gate_result, entry.measures, config_fingerprint)
+    metrics = _metrics(entry.measures)
+    fingerprint = _fingerprint(params, metrics)
+    same = (run for run in existing if _is_finished(run) and run.data.tags.get(TAG_FINGERPRINT) == fingerprint)
+    known = next(same, None)
+    if known is not None:
+        run_id = str(known.info.run_id)
+        if dag_run is not None and known.data.tags.get(TAG_DAG_RUN) != dag_run:
             client.set_tag(run_id, TAG_DAG_RUN, dag_run)
-        for run in _runs(client, experiment, batch.monitor, batch.window):
-            if run.info.run_id != run_id:
-                client.delete_run(run.info.run_id)
+    else:
+        tags = {TAG_MONITOR: batch.monitor, TAG_WINDOW: batch.window.key, TAG_FINGERPRINT: fingerprint}
+        if dag_run is not None:
+            tags[TAG_DAG_RUN] = dag_run
+        run = client.create_run(experiment, tags=tags, run_name=label(config, batch.window))
+        run_id = str(run.info.run_id)
+        _write(client, run_id, batch.window, params, metrics)
+        _write_artifacts(tracking_uri, run, entry)
+        client.set_terminated(run_id, _FINISHED)
+    for run in existing:
+        if run.info.run_id != run_id:
+            client.delete_run(run.info.run_id)
     return run_id
 
 
@@ -122,6 +194,13 @@ def run_link(tracking_uri: str, run_id: str, public_url: str | None = None) -> s
         return f"runs:/{run_id}"
     with _connected(tracking_uri) as client:
         experiment = client.get_run(run_id).info.experiment_id
+    return run_page(tracking_uri, experiment, run_id, public_url)
+
+
+def run_page(tracking_uri: str, experiment: str, run_id: str, public_url: str | None = None) -> str:
+    """Return :func:`run_link` where the experiment is known; nothing is asked."""
+    if not tracking_uri.startswith(("http://", "https://")):
+        return f"runs:/{run_id}"
     server = (public_url or safe_address(tracking_uri)).rstrip("/")
     return f"{server}/#/experiments/{experiment}/runs/{run_id}?workflowType={_CLASSIC_VIEW}"
 
@@ -184,8 +263,31 @@ def _ensure_experiment(client: MlflowClient, config: MonitorConfig) -> str:
 
 def _runs(client: MlflowClient, experiment: str, monitor: str, window: Window) -> list[Run]:
     """Return the runs of a window that are not deleted, newest first."""
-    condition = f"tags.`{TAG_MONITOR}` = '{monitor}' AND tags.`{TAG_WINDOW}` = '{window.key}'"
-    return list(client.search_runs([experiment], condition, max_results=_RUNS_PER_WINDOW, order_by=["attributes.start_time DESC"]))
+    return _runs_of(client, experiment, monitor, [window]).get(window.key, [])
+
+
+def _runs_of(client: MlflowClient, experiment: str, monitor: str, windows: Sequence[Window]) -> dict[str, list[Run]]:
+    """Return the runs of windows that are not deleted, newest first, by window; one search, where they are fewer than a page holds."""
+    keys = [window.key for window in windows]
+    named = f"= '{keys[0]}'" if len(keys) == 1 else f"LIKE '{_common_start(keys)}%'"
+    condition = f"tags.`{TAG_MONITOR}` = '{monitor}' AND tags.`{TAG_WINDOW}` {named}"
+    found: dict[str, list[Run]] = {key: [] for key in keys}
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment], condition, max_results=_RUNS_PER_PAGE, order_by=["attributes.start_time DESC"], page_token=token
+        )
+        for run in page:
+            found.get(run.data.tags[TAG_WINDOW], []).append(run)
+        token = page.token
+        if not token:
+            return found
+
+
+def _common_start(keys: Sequence[str]) -> str:
+    first, last = min(keys), max(keys)
+    same = next((index for index, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return first[:same]
 
 
 def _is_finished(run: Run) -> bool:
@@ -194,21 +296,29 @@ def _is_finished(run: Run) -> bool:
 
 def _write(client: MlflowClient, run_id: str, window: Window, params: Mapping[str, str], metrics: Mapping[str, float]) -> None:
     moment = int(window.start.timestamp() * 1000)
-    client.log_batch(run_id, params=[Param(name, value) for name, value in params.items()])
+    given = [Param(name, value) for name, value in params.items()]
     entries = [MlflowMetric(name, value, moment, 0) for name, value in metrics.items()]
-    for part in _parts(entries, _METRICS_PER_CALL):
-        client.log_batch(run_id, metrics=part)
+    for part in _parts(entries, _METRICS_PER_CALL) or [[]]:
+        client.log_batch(run_id, metrics=part, params=given)
+        given = []
 
 
-def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for first in range(0, len(items), size):
-        yield items[first : first + size]
+def _parts(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [items[first : first + size] for first in range(0, len(items), size)]
 
 
-def _write_artifacts(client: MlflowClient, run_id: str, gate_result: GateResult | None, measures: Measures) -> None:
-    client.log_text(run_id, _json(measures), "measures.json")
-    if gate_result is not None:
-        client.log_text(run_id, _gate_json(gate_result), "gate.json")
+def _write_artifacts(tracking_uri: str, run: Run, entry: WindowLog) -> None:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    texts = {"measures.json": _json(entry.measures)}
+    if entry.gate_result is not None:
+        texts["gate.json"] = _gate_json(entry.gate_result)
+    repository = get_artifact_repository(run.info.artifact_uri, tracking_uri=tracking_uri)
+    with tempfile.TemporaryDirectory(prefix="driftgate-run-") as folder:
+        for name, text in texts.items():
+            path = Path(folder) / name
+            path.write_text(text, encoding="utf-8")
+            repository.log_artifact(str(path))
 
 
 def _gate_json(result: GateResult) -> str:

@@ -7,22 +7,19 @@ that is cut off leaves nothing behind.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, case, delete, func, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.dialects.postgresql.dml import Insert
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, func, select
 from sqlalchemy.engine import URL
 
-from driftgate.errors import MeasureError
 from driftgate.record import locks, rows, tables
+from driftgate.record.calibrations import Address, CalibrationStore
 from driftgate.record.connection import bound_waits, make_engine, transaction
+from driftgate.record.writes import Writes, upsert
 from driftgate.records import Batch, BatchStatus, Decision, GateResult, GateVerdict, Measures, Retraining, Window
-
-_BOOKKEEPING = frozenset({"id", "created_at", "updated_at"})
 
 
 class RecordStore:
@@ -39,6 +36,14 @@ class RecordStore:
     def open(cls, uri: str | URL) -> Self:
         return cls(make_engine(uri))
 
+    def write(self, writes: Writes) -> None:
+        """Write what was collected about any number of windows, in one transaction.
+
+        The rules are those of the methods that write about one window, which is what they use themselves.
+        """
+        with self._transaction() as connection:
+            writes.execute(connection)
+
     # --- batches and the gate ----------------------------------------------------------------------------------------
 
     def save_batch(self, batch: Batch) -> None:
@@ -51,9 +56,9 @@ class RecordStore:
         metrics stay until the new ones are written. The gate's answer about the former content goes with it, so that new content
         never counts as passed before the gate saw it.
         """
-        with self._transaction() as connection:
-            connection.execute(_outdated_gate(batch))
-            self._write_batch(connection, batch, keep=(BatchStatus.MEASURED, BatchStatus.QUARANTINED))
+        writes = Writes()
+        writes.batch(batch)
+        self.write(writes)
 
     def find_batch(self, monitor: str, window: Window) -> Batch | None:
         row = self._first(select(tables.batch).where(_at(tables.batch, monitor, window)))
@@ -82,13 +87,19 @@ class RecordStore:
         A batch that is passed on (status ``ingested``) stays ``measured`` if the same content had been measured before; a
         quarantine is lifted.
         """
-        with self._transaction() as connection:
-            self._write_batch(connection, batch, keep=(BatchStatus.MEASURED,))
-            connection.execute(_upsert(tables.gate_result), [rows.gate_row(result)])
+        writes = Writes()
+        writes.gate(batch, result)
+        self.write(writes)
 
     def find_gate(self, monitor: str, window: Window) -> GateResult | None:
         row = self._first(select(tables.gate_result).where(_at(tables.gate_result, monitor, window)))
         return rows.to_gate(row) if row else None
+
+    def gates(self, monitor: str, start: datetime, end: datetime) -> list[GateResult]:
+        """Return the gate's answers about windows that lie completely in [start, end), oldest first."""
+        table = tables.gate_result
+        query = select(table).where(table.c.monitor == monitor, table.c.window_start >= start, table.c.window_end <= end)
+        return [rows.to_gate(row) for row in self._all(query.order_by(table.c.window_start, table.c.window_end))]
 
     def passed_after(self, monitor: str, window: Window) -> bool:
         """Whether the gate let a later window through."""
@@ -96,31 +107,22 @@ class RecordStore:
         later = select(table.c.verdict).where(table.c.monitor == monitor, table.c.window_start > window.start)
         return self._first(later.where(table.c.verdict != GateVerdict.FAIL.value).limit(1)) is not None
 
-    def _write_batch(self, connection: Connection, batch: Batch, keep: Sequence[BatchStatus] = ()) -> None:
-        statement = _upsert(tables.batch, status=_batch_status(keep))
-        connection.execute(statement, [rows.batch_row(batch)])
-
     # --- measures ----------------------------------------------------------------------------------------------------
 
     def save_measures(self, batch: Batch, measures: Measures) -> None:
         """Write every metric of one window and mark its batch as measured, in one transaction.
 
         Rows of the same monitor, model version and window that are no longer produced are deleted. Values that are not finite
-        become NULL. The number of statements does not depend on the number of metrics (about one per thousand).
+        become NULL. The number of statements does not depend on the number of metrics.
 
         Raises
         ------
         MeasureError
             If two metrics have the same address; nothing is written.
         """
-        _refuse_duplicates(measures)
-        new = sorted((rows.metric_row(measures, item) for item in measures.metrics), key=_address)
-        with self._transaction() as connection:
-            self._write_batch(connection, dataclasses.replace(batch, status=BatchStatus.MEASURED))
-            connection.execute(_measured_by(measures))
-            if new:
-                connection.execute(_upsert(tables.metric), new)
-            connection.execute(delete(tables.metric).where(_of(measures), _not_among(new)))
+        writes = Writes()
+        writes.measures(dataclasses.replace(batch, status=BatchStatus.MEASURED), measures)
+        self.write(writes)
 
     def load_measures(self, monitor: str, window: Window, model_version: str) -> Measures | None:
         """Return the metrics of one window, ordered by address; None if there are none. ``rows`` is the batch's count."""
@@ -135,17 +137,34 @@ class RecordStore:
         metrics = tuple(rows.to_metric(row) for row in sorted(found, key=_address))
         return Measures(monitor, window, model_version, found[0]["batch_rows"], metrics)
 
+    def metric_history(
+        self, monitor: str, model_version: str, before: datetime, addresses: Collection[Address], limit: int
+    ) -> dict[Address, list[tuple[float, int]]]:
+        """Return recent values of some metrics: see :meth:`driftgate.record.calibrations.CalibrationStore.history`."""
+        return CalibrationStore(self.engine).history(monitor, model_version, before, addresses, limit)
+
     # --- decisions ---------------------------------------------------------------------------------------------------
 
     def save_decision(self, decision: Decision) -> None:
-        self._write(_upsert(tables.decision), rows.decision_row(decision))
+        writes = Writes()
+        writes.decision(decision)
+        self.write(writes)
 
     def find_decision(self, monitor: str, window: Window) -> Decision | None:
         row = self._first(select(tables.decision).where(_at(tables.decision, monitor, window)))
         return rows.to_decision(row) if row else None
 
-    def past_decisions(self, monitor: str, model_version: str, before: datetime, limit: int, *, minimum_rows: int = 0) -> list[Decision]:
-        """Return decisions about windows that start before a moment, newest first, for one model version.
+    def past_decisions(
+        self,
+        monitor: str,
+        model_version: str,
+        before: datetime,
+        limit: int | None,
+        *,
+        since: datetime | None = None,
+        minimum_rows: int = 0,
+    ) -> list[Decision]:
+        """Return decisions about windows that start before a moment (and not before ``since``), newest first, for one model version.
 
         Windows with fewer than ``minimum_rows`` rows are left out: they can say neither yes nor no.
         """
@@ -153,6 +172,8 @@ class RecordStore:
         of_batch = and_(*(table.c[name] == batch.c[name] for name in ("monitor", "window_start", "window_end")))
         query = select(table).outerjoin(batch, of_batch).where(func.coalesce(batch.c.rows, minimum_rows) >= minimum_rows)
         query = query.where(table.c.monitor == monitor, table.c.model_version == model_version, table.c.window_start < before)
+        if since is not None:
+            query = query.where(table.c.window_start >= since)
         query = query.order_by(table.c.window_start.desc(), table.c.window_end.desc()).limit(limit)
         return [rows.to_decision(row) for row in self._all(query)]
 
@@ -165,7 +186,8 @@ class RecordStore:
     # --- retrainings and reports -------------------------------------------------------------------------------------
 
     def save_retraining(self, retraining: Retraining) -> None:
-        self._write(_upsert(tables.retraining), rows.retraining_row(retraining))
+        with self._transaction() as connection:
+            upsert(connection, tables.retraining, [rows.retraining_row(retraining)])
 
     def find_retraining(self, monitor: str, trigger_window: Window) -> Retraining | None:
         row = self._first(select(tables.retraining).where(_at(tables.retraining, monitor, trigger_window, "trigger_window")))
@@ -187,8 +209,9 @@ class RecordStore:
 
     def save_report(self, monitor: str, window: Window, kind: str, address: str, seconds: float | None = None) -> None:
         """Record where a report of one kind about one window lies, and how long drawing it took."""
-        row = {"monitor": monitor, **rows.window_columns(window), "kind": kind, "address": address, "seconds": seconds}
-        self._write(_upsert(tables.report), row)
+        writes = Writes()
+        writes.report(monitor, window, kind, address, seconds)
+        self.write(writes)
 
     def find_report(self, monitor: str, window: Window, kind: str) -> str | None:
         """Return where the report of one kind about a window lies; None when there is none."""
@@ -214,14 +237,14 @@ class RecordStore:
         name = window.key if isinstance(window, Window) else window
         return locks.hold(self.engine, monitor, name, purpose, wait_s)
 
+    def window_locks(self, monitor: str, windows: Sequence[Window], purpose: str) -> AbstractContextManager[None]:
+        """Hold the locks of many windows, over one connection; see :meth:`window_lock`."""
+        return locks.hold_all(self.engine, monitor, [window.key for window in windows], purpose)
+
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         with transaction(self.engine) as connection:
             yield connection
-
-    def _write(self, statement: Insert, row: Mapping[str, Any]) -> None:
-        with self._transaction() as connection:
-            connection.execute(statement, [row])
 
     def _all(self, query: Any) -> Sequence[rows.Row]:
         with self._transaction() as connection:
@@ -232,67 +255,9 @@ class RecordStore:
             return connection.execute(query).mappings().first()
 
 
-def _upsert(table: Table, **special: ColumnElement[Any]) -> Insert:
-    """Return INSERT ... ON CONFLICT (key) DO UPDATE for one or many rows; ``special`` replaces what an update sets."""
-    statement = insert(table)
-    keys = [column.name for column in table.primary_key]
-    new = {
-        column.name: special.get(column.name, statement.excluded[column.name])
-        for column in table.columns
-        if column.name not in _BOOKKEEPING and column.name not in keys and column.name != "measured_model_version"
-    }
-    return statement.on_conflict_do_update(index_elements=keys, set_={**new, "updated_at": func.now()})
-
-
-def _batch_status(keep: Sequence[BatchStatus]) -> ColumnElement[Any]:
-    """Return the status after an update: the stored one if it is among ``keep`` and the same data is merely ingested again."""
-    stored, new = tables.batch.c, insert(tables.batch).excluded
-    same_data = and_(
-        new.status == BatchStatus.INGESTED.value,
-        stored.status.in_([status.value for status in keep]),
-        stored.content_hash == new.content_hash,
-        stored.model_version.is_not_distinct_from(new.model_version),
-    )
-    return case((same_data, stored.status), else_=new.status)
-
-
-def _outdated_gate(batch: Batch) -> Any:
-    """Delete the gate's answer about this window if it was given on other content."""
-    stored = tables.batch
-    other = select(stored.c.id).where(_at(stored, batch.monitor, batch.window), stored.c.content_hash != batch.content_hash)
-    return delete(tables.gate_result).where(_at(tables.gate_result, batch.monitor, batch.window), other.exists())
-
-
 def _at(table: Table, monitor: str, window: Window, prefix: str = "window") -> ColumnElement[bool]:
     return and_(table.c.monitor == monitor, table.c[f"{prefix}_start"] == window.start, table.c[f"{prefix}_end"] == window.end)
 
 
-def _of(measures: Measures) -> ColumnElement[bool]:
-    return and_(_at(tables.metric, measures.monitor, measures.window), tables.metric.c.model_version == measures.model_version)
-
-
 def _address(row: rows.Row) -> tuple[str, str, str, str]:
     return (row["family"], row["metric"], row["column"], row["segment"])
-
-
-def _measured_by(measures: Measures) -> Any:
-    """Note the model version of the latest measurement on the batch, for the views."""
-    batch = _at(tables.batch, measures.monitor, measures.window)
-    return update(tables.batch).where(batch).values(measured_model_version=measures.model_version)
-
-
-def _not_among(kept: Sequence[rows.Row]) -> ColumnElement[bool]:
-    columns = tables.metric.c
-    return tuple_(columns.family, columns.metric, columns.column, columns.segment).not_in([_address(row) for row in kept])
-
-
-def _refuse_duplicates(measures: Measures) -> None:
-    seen: set[tuple[str, str, str, str]] = set()
-    for metric in measures.metrics:
-        if metric.address in seen:
-            name = ", ".join(part for part in metric.address if part)
-            raise MeasureError(
-                f"monitor {measures.monitor}, window {measures.window}: metric ({name}) was produced twice; "
-                "give each its own column or segment"
-            )
-        seen.add(metric.address)

@@ -35,6 +35,7 @@ from driftgate_airflow.ui.files import (
     serve,
 )
 from driftgate_airflow.ui.known import KnownMonitors, monitor_id
+from driftgate_airflow.ui.later_pages import draw_if_promised
 
 _WINDOW_KEY = re.compile(r"\d{8}T\d{6}Z-\d{8}T\d{6}Z")
 _REWRITTEN = {".html": "text/html", ".css": "text/css"}
@@ -106,6 +107,7 @@ def _data_docs_file(settings: Settings, path: str, refuse_others: Callable[[str]
         return HTMLResponse(_NO_DOCS, headers=DOCS_HEADERS)
     file, place = _found(found)
     refuse_others(place)
+    draw_if_promised(file, place, settings)
     if file.suffix not in _REWRITTEN:
         return send(file, DOCS_HEADERS)
     text = localise(file.read_text(encoding="utf-8"), place)

@@ -1,0 +1,302 @@
+"""A backfill leaves the rows that the daily run leaves: real flights, real parts, every table compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, event, text
+
+from driftgate import backfill, pipeline, retraining
+from driftgate.backfill_run import Workers, run
+from driftgate.config.loader import load_monitor
+from driftgate.config.windows import window_at, windows_between
+from driftgate.context import Context
+from driftgate.demo import plan as demo
+from driftgate.mlflow_client import client
+from driftgate.record.store import RecordStore
+from driftgate.record.tables import metadata
+from driftgate.records import BatchStatus, Window
+from driftgate.settings import Settings
+from driftgate.settling import Settler
+from driftgate.windows_together import WindowsTogether, prepared_path
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLES = ("batch", "gate_result", "metric", "decision", "incident")
+CLOCK = {"id", "created_at", "updated_at"}
+FIRST, LAST = "2013-01-29", "2013-02-16"
+SPOILED, EMPTY = date(2013, 2, 5), date(2013, 2, 7)
+SHIFTED = tuple(date(2013, 2, day) for day in (9, 10, 11, 12))
+THERE = (date(2013, 2, 2), date(2013, 2, 14))
+"""Days that had a run of their own before."""
+
+
+@dataclass
+class Lab:
+    """A monitor after its first training, and the way back to that state."""
+
+    context: Context
+    kept: Path
+    rows: Mapping[str, list[dict[str, Any]]]
+    resets: int = 0
+
+    def day(self, day: date) -> Window:
+        return window_at(self.context.config, day)
+
+    @property
+    def windows(self) -> list[Window]:
+        return list(windows_between(self.context.config, FIRST, LAST))
+
+    def reset(self) -> None:
+        """Put folders, registry and records back, and run the days that are there before anything else."""
+        settings, self.resets = self.context.settings, self.resets + 1
+        shutil.rmtree(settings.home)
+        shutil.copytree(self.kept / "home", settings.home)
+        tracking = settings.home.parent / f"mlflow-{self.resets}.db"  # MLflow keeps its databases open
+        shutil.copyfile(self.kept / "mlflow.db", tracking)
+        self.context = Context(self.context.monitor, replace(settings, mlflow_uri=f"sqlite:///{tracking}"), self.context.store)
+        restore(self.context, self.rows)
+        for day in THERE:
+            pipeline.run_window(self.context, self.day(day))
+
+
+def restore(context: Context, rows: Mapping[str, list[dict[str, Any]]]) -> None:
+    names = ", ".join(f'"{table.schema}"."{table.name}"' for table in metadata.sorted_tables)
+    with context.store.engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        for table in metadata.sorted_tables:
+            for row in rows[table.name]:
+                connection.execute(table.insert().values({name: value for name, value in row.items() if table.c[name].identity is None}))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, postgres_uri: str, mlflow_database: Path) -> Iterator[Lab]:
+    base, kept = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("kept")
+    shutil.copyfile(mlflow_database, base / "mlflow.db")
+    settings = Settings(
+        project_root=ROOT,
+        home=base / "home",
+        monitors_dir=ROOT / "include" / "monitors",
+        gx_dir=ROOT / "great_expectations",
+        database_uri=postgres_uri,
+        mlflow_uri=f"sqlite:///{base / 'mlflow.db'}",
+        airflow_url=None,
+    )
+    engine = create_engine(postgres_uri)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(base)  # MLflow's artifacts lie there
+        patch.setattr(pipeline, "render_report", lambda *_: None)  # drawing takes longest and writes no row that is compared
+        context = Context(load_monitor(settings.monitors_dir / "flights.yaml"), settings, RecordStore(engine))
+        restore(context, {table.name: [] for table in metadata.sorted_tables})
+        write_landing(settings)
+        retraining.bootstrap(context, "2013-01-01", "2013-01-22", approver="test")
+        shutil.copytree(base, kept, dirs_exist_ok=True)
+        yield Lab(context, kept, every_row(context))
+    engine.dispose()
+
+
+def write_landing(settings: Settings) -> None:
+    from include.examples.flights import day_file
+
+    folder = demo.landing_folder(settings)
+    folder.mkdir(parents=True)
+    changes: dict[date, Callable[[Any], Any]] = {
+        SPOILED: demo.corrupt,
+        EMPTY: lambda rows: rows.head(0),
+        **dict.fromkeys(SHIFTED, demo.shift),
+    }
+    for day, change in changes.items():
+        change(day_file(day)).to_csv(folder / f"flights-{day:%Y-%m-%d}.csv", index=False)
+
+
+def every_row(context: Context) -> dict[str, list[dict[str, Any]]]:
+    with context.store.engine.connect() as connection:
+        return {table.name: [dict(row) for row in connection.execute(table.select()).mappings()] for table in metadata.sorted_tables}
+
+
+def records(context: Context) -> dict[str, list[str]]:
+    """Return every row of the tables that are compared, without what the clock says."""
+    found = {}
+    for name, rows in every_row(context).items():
+        if name in TABLES:
+            plain = [{key: value for key, value in row.items() if key not in CLOCK} for row in rows]
+            found[name] = sorted(repr({**row, "resolved": row["resolved"] is not None} if name == "incident" else row) for row in plain)
+    return found
+
+
+def runs(context: Context, windows: list[Window]) -> dict[str, Any]:
+    """Return what MLflow holds of each window: name, parameters, metrics, tags, artifacts."""
+    store = client(context.settings.require_mlflow())
+    experiment = store.get_experiment_by_name(f"driftgate/{context.config.id}")
+    found = {}
+    for item in store.search_runs([experiment.experiment_id]):
+        key = item.data.tags["driftgate.window"]
+        if key in {window.key for window in windows}:
+            assert key not in found, "two runs of one window"
+            artifacts = {file.path: artifact(store, item.info.run_id, file.path) for file in store.list_artifacts(item.info.run_id)}
+            times = {entry.timestamp for entry in store.get_metric_history(item.info.run_id, "data_quality.rows")}
+            plain = (item.info.run_name, item.info.status, item.data.params, item.data.metrics, times, artifacts)
+            found[key] = (*plain, {name: value for name, value in item.data.tags.items() if name.startswith("driftgate.")})
+    return found
+
+
+def artifact(store: Any, run: str, path: str) -> Any:
+    content = json.loads(Path(store.download_artifacts(run, path)).read_text())
+    return without_ids(content) if path == "gate.json" else content
+
+
+def without_ids(content: Any) -> Any:
+    """Leave out what Great Expectations makes up in each context, and when it loaded the rows."""
+    made_up = ("id", "checkpoint_id", "validation_id", "batch_markers")
+    if isinstance(content, dict):
+        return {name: without_ids(value) for name, value in content.items() if name not in made_up}
+    return [without_ids(item) for item in content] if isinstance(content, list) else content
+
+
+def daily(lab: Lab, windows: list[Window], **options: Any) -> None:
+    for window in windows:
+        pipeline.run_window(lab.context, window, **options)
+
+
+def together(lab: Lab, first: str = FIRST, last: str = LAST, **options: Any) -> Any:
+    with Workers(1, "flights", lab.context.settings) as workers:
+        return run(lab.context, first, last, workers, **options)
+
+
+@pytest.fixture(scope="module")
+def by_day(lab: Lab) -> tuple[dict[str, list[str]], dict[str, Any]]:
+    """What the daily run leaves of the whole stretch."""
+    lab.reset()
+    daily(lab, [window for window in lab.windows if window not in {lab.day(day) for day in THERE}])
+    return records(lab.context), runs(lab.context, lab.windows)
+
+
+def test_a_backfill_leaves_the_rows_and_runs_of_the_daily_run(lab: Lab, by_day: Any) -> None:
+    lab.reset()
+    outcome = together(lab)
+    found = records(lab.context)
+    for name in TABLES:
+        assert found[name] == by_day[0][name], name
+    assert runs(lab.context, lab.windows) == by_day[1]
+    assert (outcome.plan.skipped, outcome.problems) == (len(THERE), ())
+    assert outcome.summary.counts == {"measured": len(lab.windows) - len(THERE) - 2, "quarantined": 1, "no_data": 1}
+    assert outcome.summary.retraining is not None, "the drifted stretch asks for a retraining"
+    assert any("'cause': 'policy'" in row for row in found["incident"])
+
+
+def test_reprocessed_windows_are_those_of_a_daily_run_that_reprocesses(lab: Lab, by_day: Any) -> None:
+    last = lab.windows[-6:]
+    first = f"{last[0].start.astimezone(lab.context.config.schedule.zone):%Y-%m-%d}"
+    lab.reset()
+    daily(lab, lab.windows[-9:])
+    daily(lab, last, reprocess=True)
+    expected = records(lab.context)
+    lab.reset()
+    daily(lab, lab.windows[-9:])
+    outcome = together(lab, first, reprocess=True)
+    found = records(lab.context)
+    for name in TABLES:
+        assert found[name] == expected[name], name
+    assert outcome.summary.counts == {"measured": 6}
+    assert len(runs(lab.context, last)) == len(last), "one run per window, the former ones are gone"
+
+
+def test_a_killed_backfill_goes_on_where_it_ended(lab: Lab, by_day: Any, tmp_path: Path) -> None:
+    lab.reset()
+    settings = lab.context.settings
+    environ = {
+        **os.environ,
+        "DRIFTGATE_HOME": str(settings.home),
+        "DRIFTGATE_PROJECT_ROOT": str(ROOT),
+        "DRIFTGATE_DATABASE_URI": str(settings.database_uri),
+        "MLFLOW_TRACKING_URI": str(settings.mlflow_uri),
+        "DRIFTGATE_NOTIFICATIONS_FILE": str(tmp_path / "none.yaml"),
+        "PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("include", "plugins", ".")),
+    }
+    command = [sys.executable, "-m", "driftgate.cli", "backfill", "flights", "--from", FIRST, "--to", LAST, "--workers", "2"]
+    known = len(lab.context.store.batches("flights", lab.windows[0].start, lab.windows[-1].end))
+
+    def settled() -> int:
+        return len(lab.context.store.batches("flights", lab.windows[0].start, lab.windows[-1].end)) - known
+
+    process = subprocess.Popen(command, env=environ, cwd=settings.home.parent, start_new_session=True, stdout=subprocess.DEVNULL)
+    limit = time.monotonic() + 300
+    while not settled() and process.poll() is None:
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert 0 < settled() < len(lab.windows) - len(THERE), "killed in the middle"
+    again = subprocess.run(command, env=environ, cwd=settings.home.parent, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "were done before" in again.stdout
+    assert "\r" not in again.stderr, "no progress line where nobody watches"
+    assert records(lab.context) == by_day[0]
+    assert runs(lab.context, lab.windows) == by_day[1]
+
+
+def test_statements_and_reads_do_not_grow_with_windows_and_metrics(lab: Lab) -> None:
+    lab.reset()
+    windows = lab.windows[-10:]
+    together_ = WindowsTogether(lab.context, windows)
+    prepared = together_.run()
+    assert together_._reader.reads == 1, "one read of the source for the chunk"
+    assert all(prepared_path(lab.context, window).is_file() for window in windows)
+
+    seen: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        seen.append(arguments[2])
+
+    def statements(count: int) -> int:
+        seen.clear()
+        list(Settler(lab.context).settle(prepared[:count]))
+        return sum("driftgate.incident" not in statement for statement in seen)
+
+    event.listen(lab.context.store.engine, "before_cursor_execute", note)
+    try:
+        two, ten = statements(2), statements(10)
+    finally:
+        event.remove(lab.context.store.engine, "before_cursor_execute", note)
+    assert ten <= two + 8, f"{two} statements for two windows, {ten} for ten of some 900 metrics together"
+    assert not any(prepared_path(lab.context, window).exists() for window in windows)
+
+
+def test_a_window_that_cannot_be_read_does_not_hold_up_the_others(lab: Lab) -> None:
+    lab.reset()
+    broken = demo.landing_folder(lab.context.settings) / "flights-2013-02-13.csv"
+    broken.write_text("year,month\n2013,2\n")
+    try:
+        outcome = together(lab, "2013-02-12", "2013-02-14")
+    finally:
+        broken.unlink()
+    assert outcome.summary.failed == 1
+    assert "flights-2013-02-13.csv" in outcome.summary.problems[0]
+    statuses = {batch.window: batch.status for batch in lab.context.store.batches("flights", *ends(lab, "2013-02-12", "2013-02-14"))}
+    assert list(statuses.values()) == [BatchStatus.MEASURED, BatchStatus.FAILED]
+
+
+def ends(lab: Lab, first: str, last: str) -> tuple[Any, Any]:
+    windows = list(windows_between(lab.context.config, first, last))
+    return windows[0].start, windows[-1].end
+
+
+def test_a_month_is_cut_into_chunks_for_the_workers(lab: Lab) -> None:
+    windows = list(windows_between(lab.context.config, "2013-01-01", "2013-02-01"))
+    found = backfill.chunks(lab.context.config, windows, 2)
+    assert [window for chunk in found for window in chunk.windows] == windows
+    assert (len(found), found[0].name) == (8, "2013-01-01 to 2013-01-04")
+    assert backfill.chunks(lab.context.config, [], 2) == []
+    year = list(windows_between(lab.context.config, "2012-01-01", "2013-01-01"))
+    assert max(len(chunk.windows) for chunk in backfill.chunks(lab.context.config, year, 1)) <= backfill.LARGEST_CHUNK
