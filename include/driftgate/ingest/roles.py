@@ -34,16 +34,28 @@ def apply_roles(frame: pd.DataFrame, config: MonitorConfig, window: Window) -> t
     SchemaError
         If a column with a role other than target is gone, or holds values that do not fit its role.
     """
-    where = f"monitor {config.id}, window {window}"
     notes: list[str] = []
-    frame = _complete(frame, config, where, notes)
-    frame = _cut(frame, config, window, where, notes)
-    typed = pd.DataFrame({name: _typed(frame[name], name, config, where, notes) for name in frame.columns}, index=frame.index)
-    typed = _sorted(typed, config)
+    typed = _sorted(typed_rows(frame, config, window, notes), config)
     duplicates = int(typed.duplicated().sum())
     if duplicates:
-        notes.append(f"{duplicates} of {len(typed)} rows are exact copies of another row")
+        notes.append(copies_note(duplicates, len(typed)))
     return typed, "; ".join(notes) or None
+
+
+def typed_rows(frame: pd.DataFrame, config: MonitorConfig, window: Window, notes: list[str]) -> pd.DataFrame:
+    """Type the columns by role and keep the rows of the window, in the order of the source; see :func:`apply_roles`.
+
+    Every value is read alone, so the rows of a source may also come in pieces.
+    """
+    where = f"monitor {config.id}, window {window}"
+    frame = _complete(frame, config, where, notes)
+    frame = _cut(frame, config, window, where, notes)
+    return pd.DataFrame({name: _typed(frame[name], name, config, where, notes) for name in frame.columns}, index=frame.index)
+
+
+def copies_note(copies: int, rows: int) -> str:
+    """Say that rows are duplicated."""
+    return f"{copies} of {rows} rows are exact copies of another row"
 
 
 def _complete(frame: pd.DataFrame, config: MonitorConfig, where: str, notes: list[str]) -> pd.DataFrame:
