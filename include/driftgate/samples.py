@@ -62,6 +62,11 @@ class Numbers:
         starts = np.flatnonzero(np.concatenate([[True], self.values[1:] != self.values[:-1]]))
         return self.values[starts], np.diff(starts, append=len(self.values)).astype(np.int64)
 
+    @cached_property
+    def largest_count(self) -> int:
+        """Rows of the most frequent value; 0 without rows."""
+        return int(self.distinct()[1].max()) if self.rows else 0
+
     def counted(self) -> Numbers:
         """Return the same sample as distinct values with counts."""
         return self if self.counts is not None else Numbers(*self.distinct())
@@ -173,6 +178,11 @@ class Categories:
         """Number of rows."""
         return int(self.counts.sum())
 
+    @property
+    def largest_count(self) -> int:
+        """Rows of the most frequent category; 0 without rows."""
+        return int(self.counts.max()) if len(self.counts) else 0
+
     def expanded(self) -> Names:
         """Return one element per row, in the order of the names."""
         return np.repeat(self.names, self.counts)
@@ -210,6 +220,5 @@ class ColumnSummary:
     def most_frequent_share(self) -> float | None:
         """Rows of the most frequent value as a share of the rows with one (an infinity is a value); None without any."""
         known = self.rows - self.missing
-        counts = self.sample.distinct()[1] if isinstance(self.sample, Numbers) else self.sample.counts
-        largest = max(int(counts.max()) if len(counts) else 0, self.minus_infinite, self.infinite - self.minus_infinite)
+        largest = max(self.sample.largest_count, self.minus_infinite, self.infinite - self.minus_infinite)
         return largest / known if known else None

@@ -78,6 +78,13 @@ def window_rows(rows: pd.DataFrame | WindowRows) -> WindowRows:
     return FrameRows(rows) if isinstance(rows, pd.DataFrame) else rows
 
 
+def frame_of(rows: pd.DataFrame | WindowRows) -> pd.DataFrame | None:
+    """Return the frame of rows that are in memory; None for rows that are only read piece by piece."""
+    if isinstance(rows, pd.DataFrame):
+        return rows
+    return rows.frame if isinstance(rows, FrameRows) else None
+
+
 def whole_frame(rows: WindowRows) -> pd.DataFrame:
     """Return all rows as one frame; for what cannot be worked out piece by piece."""
     if isinstance(rows, FrameRows):
