@@ -95,7 +95,7 @@ class Numbers:
     @cached_property
     def mean(self) -> float:
         """Arithmetic mean, good to the last digits also where the numbers lie far from 0; NaN without rows."""
-        return self._centre + float(self._weighted(self._centred).sum()) / self.rows if self.rows else float("nan")
+        return self.centre + float(self._weighted(self._centred).sum()) / self.rows if self.rows else float("nan")
 
     @cached_property
     def squares(self) -> float:
@@ -111,13 +111,13 @@ class Numbers:
         return float(np.sqrt(self.squares / self.rows)) if self.rows else float("nan")
 
     @cached_property
-    def _centre(self) -> float:
+    def centre(self) -> float:
         """A number in the middle, near the mean: what is subtracted before anything is added up."""
-        return float(self._weighted(self.values).sum()) / self.rows
+        return float(self._weighted(self.values).sum()) / self.rows if self.rows else 0.0
 
     @cached_property
     def _centred(self) -> Floats:
-        return self.values - self._centre
+        return self.values - self.centre
 
     def _weighted(self, values: Floats) -> Floats:
         return values if self.counts is None else values * self.counts
@@ -127,18 +127,16 @@ class Numbers:
         """Sums of the centred values before each element, and of all at the end."""
         return np.concatenate([[0.0], np.cumsum(self._weighted(self._centred))])
 
-    def area(self, places: Floats, centre: float) -> Floats:
-        """Return the integral of the sorted rows, less ``centre``, from the first row to each place.
+    def area(self, places: Floats) -> Floats:
+        """Return the integral of the sorted rows, less :attr:`centre`, from the first row to each place.
 
         Parameters
         ----------
         places
             Between 0 and :attr:`rows`; 2.5 is the middle of the third row.
-        centre
-            Subtracted from every value.
         """
         last = np.clip(np.searchsorted(self.cumulated, places, "right") - 1, 0, len(self.values) - 1)
-        found: Floats = self._sums[last] + (places - self.cumulated[last]) * self._centred[last] + places * (self._centre - centre)
+        found: Floats = self._sums[last] + (places - self.cumulated[last]) * self._centred[last]
         return found
 
 
@@ -194,6 +192,43 @@ class Categories:
 
 
 Sample = Numbers | Categories
+
+
+def sample_of(values: npt.NDArray[Any]) -> Sample:
+    """Build a sample from values without nulls: numbers of a numeric type, else categories."""
+    return Numbers.of(values) if np.issubdtype(values.dtype, np.number) else Categories.of(map(str, values))
+
+
+def counts_together(reference: Sample, current: Sample) -> tuple[Counts, Counts]:
+    """Return how many rows of each sample have each value that occurs in either, in the order of the values.
+
+    Raises
+    ------
+    TypeError
+        If one sample holds numbers and the other categories.
+    """
+    if isinstance(reference, Numbers) and isinstance(current, Numbers):
+        return _together(*reference.distinct(), *current.distinct())
+    if isinstance(reference, Categories) and isinstance(current, Categories):
+        return _together(reference.names, reference.counts, current.names, current.counts)
+    raise TypeError("numbers cannot be compared with categories")
+
+
+def _together(values: npt.NDArray[Any], counts: Counts, others: npt.NDArray[Any], other_counts: Counts) -> tuple[Counts, Counts]:
+    places = np.searchsorted(values, others)
+    is_known = places < len(values)
+    is_known[is_known] = values[places[is_known]] == others[is_known]
+    found = np.zeros(len(values), dtype=np.int64)
+    found[places[is_known]] = other_counts[is_known]
+    if is_known.all():
+        return counts, found
+    new = ~is_known
+    return np.insert(counts, places[new], 0), np.insert(found, places[new], other_counts[new])
+
+
+def counts_of(sample: Sample) -> Counts:
+    """Return the rows of each distinct value of a sample."""
+    return sample.distinct()[1] if isinstance(sample, Numbers) else sample.counts
 
 
 @dataclass(frozen=True, eq=False)

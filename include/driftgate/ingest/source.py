@@ -72,7 +72,11 @@ def read_pieces(
     elif isinstance(source, FilesSource):
         rows = parquet_rows(config, source, window, settings)
         is_small = rows is not None and rows <= limit
-        pieces = iter([read_files(config, source, window, wanted, settings)]) if is_small else file_pieces(config, source, window, wanted, settings)
+        pieces = (
+            iter([read_files(config, source, window, wanted, settings)])
+            if is_small
+            else file_pieces(config, source, window, wanted, settings)
+        )
     else:
         pieces = callable_pieces(config, source, window, wanted, settings)
     for piece in pieces:

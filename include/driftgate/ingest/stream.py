@@ -49,7 +49,12 @@ def split(pieces: Iterable[pd.DataFrame], limit: int) -> tuple[list[pd.DataFrame
 
 
 def write_stream(
-    pieces: Iterable[pd.DataFrame], config: MonitorConfig, window: Window, folder: Path, score: Score | None = None, version: str | None = None
+    pieces: Iterable[pd.DataFrame],
+    config: MonitorConfig,
+    window: Window,
+    folder: Path,
+    score: Score | None = None,
+    version: str | None = None,
 ) -> tuple[StoredBatch | None, str | None]:
     """Type, score and write pieces as ``batch-<first 12 digits of the hash>.parquet``.
 

@@ -26,7 +26,9 @@ PIECE_ROWS = 1 << 18
 """Rows that are read and typed at a time: some 100 MB as a frame of 20 columns."""
 
 
-def file_pieces(config: MonitorConfig, source: FilesSource, window: Window, columns: list[str], settings: Settings) -> Iterator[pd.DataFrame]:
+def file_pieces(
+    config: MonitorConfig, source: FilesSource, window: Window, columns: list[str], settings: Settings
+) -> Iterator[pd.DataFrame]:
     """Yield the columns of every file that the path template means for this window, untyped, in pieces of bounded size.
 
     Raises

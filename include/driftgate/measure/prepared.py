@@ -12,10 +12,12 @@ from functools import cached_property
 
 import pandas as pd
 
-from driftgate.columns import Kind
+from driftgate.columns import Kind, drift_columns
 from driftgate.config.models import MonitorConfig
+from driftgate.measure.directions import Base, Directions
 from driftgate.measure.residuals import ResidualSample, residual_sample
 from driftgate.measure.window_rows import FrameRows
+from driftgate.records import Family
 from driftgate.samples import Categories, ColumnSummary, Numbers
 
 
@@ -86,6 +88,32 @@ class PreparedReference:
 
         return performance_scores(self.config, self.frame)
 
+    @cached_property
+    def segments(self) -> Mapping[str, Mapping[str, float]]:
+        """The same for every segment with enough labelled rows, by segment."""
+        from driftgate.measure.segments import segment_scores
+
+        return segment_scores(self.config, self.frame) if self.config.columns.segments else {}
+
+    @cached_property
+    def fairness(self) -> Mapping[str, dict[str, dict[str, float]]]:
+        """Values of the groups, see :func:`driftgate.measure.fairness.group_values`."""
+        from driftgate.measure.fairness import group_values
+
+        return group_values(self.config, self.frame) if self.config.fairness.columns else {}
+
+    @cached_property
+    def kpis(self) -> Mapping[str, float]:
+        """Values of the KPIs' expressions, by name of the KPI."""
+        from driftgate.measure.kpis import reference_values
+
+        return reference_values(self.config, self.frame) if any(kpi.expression for kpi in self.config.kpis) else {}
+
+    @cached_property
+    def directions(self) -> Directions:
+        """How the features hang together, for ``multivariate: pca``."""
+        return Base.of(drift_features(self.config), self.frame).directions()
+
 
 def prepared(config: MonitorConfig, reference: pd.DataFrame | PreparedReference) -> PreparedReference:
     """Return the prepared form of reference rows; a prepared reference is returned as it is."""
@@ -98,3 +126,8 @@ def counted(summary: ColumnSummary) -> ColumnSummary:
         return summary
     values, counts = summary.sample.distinct()
     return ColumnSummary(summary.rows, summary.missing, summary.infinite, Numbers(values, counts), summary.minus_infinite)
+
+
+def drift_features(config: MonitorConfig) -> list[tuple[str, Kind]]:
+    """Return name and kind of every feature whose drift is measured."""
+    return [(column.name, column.kind) for column in drift_columns(config) if column.family is Family.DATA_DRIFT]

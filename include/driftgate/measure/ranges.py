@@ -61,7 +61,9 @@ class _Part:
         return _Part(self.scored.take(rows), self.units[rows])
 
 
-def with_ranges(config: MonitorConfig, frame: pd.DataFrame | WindowRows, metrics: Sequence[Metric], *, resamples: int = RESAMPLES) -> list[Metric]:
+def with_ranges(
+    config: MonitorConfig, frame: pd.DataFrame | WindowRows, metrics: Sequence[Metric], *, resamples: int = RESAMPLES
+) -> list[Metric]:
     """Return the metrics, those of realised performance with ``low`` and ``high``: the 95 % range of the value.
 
     Parameters
@@ -213,7 +215,9 @@ def large_ranges(config: MonitorConfig, rows: WindowRows, wanted: Sequence[Metri
             continue
         units = (sums.columns.rows(sums.values) > 0).sum(axis=0)
         flat = sums.values.reshape(count, -1)
-        drawn = np.concatenate([weights @ flat for weights in draws(count, resamples, SEED, count)]).reshape(resamples, *sums.values.shape[1:])
+        drawn = np.concatenate([weights @ flat for weights in draws(count, resamples, SEED, count)]).reshape(
+            resamples, *sums.values.shape[1:]
+        )
         for name in dict.fromkeys(metric.metric for metric in metrics):
             score = sums.columns.scores[name]
             with np.errstate(divide="ignore", invalid="ignore"):

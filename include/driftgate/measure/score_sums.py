@@ -132,7 +132,8 @@ def _labels(classes: Sequence[str], *, is_mean: bool) -> Columns:
         "precision": Score(lambda s: mean(parts(s)[0], parts(s)[2], s), below(lambda hits, actual, predicted: predicted)),
         "recall": Score(lambda s: mean(parts(s)[0], parts(s)[1], s), below(lambda hits, actual, predicted: actual)),
         "f1": Score(
-            lambda s: mean(parts(s)[0], (parts(s)[1] + parts(s)[2]) / 2, s), below(lambda hits, actual, predicted: actual + predicted - hits)
+            lambda s: mean(parts(s)[0], (parts(s)[1] + parts(s)[2]) / 2, s),
+            below(lambda hits, actual, predicted: actual + predicted - hits),
         ),
     }
     return Columns(2 + 3 * count, of, scores, rows)
