@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from driftgate.calibrate.calibration import Calibration
     from driftgate.calibrate.steady import SteadyError
     from driftgate.estimate.estimator import Estimator
+    from driftgate.measure.window_rows import WindowRows
     from driftgate.record.calibrations import CalibrationStore
 
 log = logging.getLogger(__name__)
@@ -294,7 +295,9 @@ def _knows_more(context: Context, calibration: Calibration | None, model_version
 # --- judging ----------------------------------------------------------------------------------------------------------
 
 
-def judge(context: Context, baseline: Baseline, frame: pd.DataFrame, measures: Measures, model_version: str | None) -> Measures:
+def judge(
+    context: Context, baseline: Baseline, frame: pd.DataFrame | WindowRows, measures: Measures, model_version: str | None
+) -> Measures:
     """Add what is estimated and summed up, then give every metric its learned limit and verdict."""
     metrics = [*measures.metrics, *_estimated(context.config, baseline, frame, measures), *_steady(context.config, baseline, frame)]
     measures = replace(measures, metrics=tuple(metrics))
@@ -308,7 +311,7 @@ def judge(context: Context, baseline: Baseline, frame: pd.DataFrame, measures: M
     return calibrating.judge_measures(context.config, measures, calibration, history)
 
 
-def _estimated(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame, measures: Measures) -> list[Metric]:
+def _estimated(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame | WindowRows, measures: Measures) -> list[Metric]:
     from driftgate.estimate.estimator import estimate
     from driftgate.estimate.scoring import score_estimates
 
@@ -318,9 +321,16 @@ def _estimated(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame, m
     return [*found, *score_estimates(found, measures.metrics)]
 
 
-def _steady(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame) -> list[Metric]:
+def _steady(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame | WindowRows) -> list[Metric]:
     if baseline.steady is None:
         return []
-    expected, errors = calibrating.errors_of(config, frame, expected_loss(config, baseline.estimator))
-    value = baseline.steady.value(expected, errors) if len(errors) else None
+    from driftgate.measure.window_rows import frame_of, window_rows
+
+    loss, rows = expected_loss(config, baseline.estimator), frame_of(frame)
+    if rows is None:
+        pieces = window_rows(frame)
+        value = baseline.steady.value_of(calibrating.errors_of(config, piece, loss) for piece in pieces.chunks(config.columns.all))
+    else:
+        expected, errors = calibrating.errors_of(config, rows, loss)
+        value = baseline.steady.value(expected, errors) if len(errors) else None
     return [] if value is None else [calibrating.steady_metric(config, value)]

@@ -99,7 +99,7 @@ def local_times(config: MonitorConfig, timestamps: pd.Series) -> np.ndarray:
     import pandas as pd
 
     local = timestamps.dt.tz_convert(config.schedule.timezone).dt.tz_localize(None)
-    return (local - pd.Timestamp(0)).to_numpy()
+    return np.asarray((local - pd.Timestamp(0)).to_numpy())
 
 
 # --- resamples --------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """64-bit hashes of rows by their values: the same in any order, in any chunks, with any version of pandas.
 
 What two equal hashes mean: two different rows have the same hash with a probability of 2**-64, so that among ``n`` rows some pair has
-it with a probability of at most ``n * (n - 1) / 2**65``: 3e-4 for 100 million rows. Hashes spread values evenly; they are no protection against
-somebody who wants two rows to look alike.
+it with a probability of at most ``n * (n - 1) / 2**65``: 3e-4 for 100 million rows. Hashes spread values evenly; they are no
+protection against somebody who wants two rows to look alike.
 
 The mixing function is the finaliser of SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, Fast splittable pseudorandom number
 generators, OOPSLA 2014).
@@ -37,8 +37,7 @@ def row_hashes(frame: pd.DataFrame, columns: Sequence[str]) -> Hashes:
 def column_hashes(values: pd.Series) -> Hashes:
     """Return one number per value, equal for equal values; numbers are their bits and not yet mixed. Nulls are equal to each other."""
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        ticks = values.dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy()
-        return ticks.view(np.uint64).copy()
+        return np.array(values.dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy(), dtype=np.int64).view(np.uint64)
     if pd.api.types.is_numeric_dtype(values.dtype):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan) + 0.0  # -0.0 becomes 0.0
         found: Hashes = numbers.view(np.uint64)

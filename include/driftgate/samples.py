@@ -194,6 +194,11 @@ class Categories:
 Sample = Numbers | Categories
 
 
+def fewer_first(one: Numbers, other: Numbers) -> tuple[Numbers, Numbers]:
+    """Return both samples, the one of fewer elements first: what is symmetrical is worked out at its values."""
+    return (one, other) if len(one.values) <= len(other.values) else (other, one)
+
+
 def sample_of(values: npt.NDArray[Any]) -> Sample:
     """Build a sample from values without nulls: numbers of a numeric type, else categories."""
     return Numbers.of(values) if np.issubdtype(values.dtype, np.number) else Categories.of(map(str, values))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,9 @@ from driftgate.estimate.tables import (
     score_function,
 )
 from driftgate.records import Family, Metric, MetricVerdict
+
+if TYPE_CHECKING:
+    from driftgate.measure.window_rows import WindowRows
 
 METHODS = {"regression": "dle", "binary": "cbpe"}
 FOLDS = 5
@@ -70,6 +74,11 @@ class Estimator:
         """Return what is expected of rows whose prediction is known, see :mod:`tables`."""
         return _expected(config, self.model, self.positive, frame)
 
+    def chance(self, proba: np.ndarray) -> np.ndarray:
+        """Return the calibrated probabilities of being positive (binary)."""
+        assert isinstance(self.model, Calibrator)
+        return self.model.chance(proba)
+
     def losses(self, config: MonitorConfig, frame: pd.DataFrame) -> np.ndarray:
         """Return the expected loss of every row, absolute error or log loss; NaN where the prediction is not known."""
         rows, found = predicted_rows(config, frame), np.full(len(frame), np.nan)
@@ -77,7 +86,7 @@ class Estimator:
         return found
 
 
-def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame) -> list[Metric]:
+def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame | WindowRows) -> list[Metric]:
     """Estimate the performance of one window.
 
     Parameters
@@ -87,7 +96,7 @@ def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame) -
     estimator
         Fitted for the model version that made the predictions.
     frame
-        Rows of the window with features and prediction, in any order; a target is not looked at.
+        Rows of the window with features and prediction, in any order, as a frame or read piece by piece; a target is not looked at.
 
     Returns
     -------
@@ -103,15 +112,27 @@ def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame) -
     MeasureError
         If the rows lack a column.
     """
-    if estimator.reason or frame.empty:
+    if estimator.reason:
         return []
+    found, rows = _scores(config, estimator, frame)
+    if not rows:
+        return []
+    verdict = MetricVerdict.TOO_FEW_ROWS if rows < config.measures.minimum_rows else None
+    return [_metric(estimator, name, found.get(name), rows, verdict) for name in estimator.spreads]
+
+
+def _scores(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame | WindowRows) -> tuple[dict[str, float], int]:
+    """Return the expected scores, and the number of rows that they are of."""
+    if not isinstance(frame, pd.DataFrame):
+        from driftgate.estimate.streamed import estimated_scores
+
+        require(config, next(iter(frame.chunks(frame.columns))), estimator.columns(config))
+        return estimated_scores(config, estimator, frame)
+    if frame.empty:
+        return {}, 0
     require(config, frame, estimator.columns(config))
     rows = predicted_rows(config, frame)
-    if not len(rows):
-        return []
-    found = score_function(estimator.task)(estimator.table(config, frame.iloc[rows]))
-    verdict = MetricVerdict.TOO_FEW_ROWS if len(rows) < config.measures.minimum_rows else None
-    return [_metric(estimator, name, found.get(name), len(rows), verdict) for name in estimator.spreads]
+    return score_function(estimator.task)(estimator.table(config, frame.iloc[rows])), len(rows)
 
 
 def _metric(estimator: Estimator, name: str, value: float | None, rows: int, verdict: MetricVerdict | None) -> Metric:

@@ -104,11 +104,11 @@ def _fetch(connection: sa.Connection, query: str, bounds: dict[str, Any], column
         names = ", ".join(connection.dialect.identifier_preparer.quote_identifier(name) for name in present)
         text = f"SELECT {names} FROM (\n{text}\n) AS driftgate_rows"  # noqa: S608 - the query is the user's own, names are quoted
     result = connection.execution_options(stream_results=True, max_row_buffer=_PIECE_ROWS).execute(sa.text(text), bounds)
-    names = list(result.keys())
+    labels = list(result.keys())
     rows = result.fetchmany(_PIECE_ROWS)
-    yield pd.DataFrame.from_records([tuple(row) for row in rows], columns=names)
+    yield pd.DataFrame.from_records([tuple(row) for row in rows], columns=labels)
     while rows := result.fetchmany(_PIECE_ROWS):
-        yield pd.DataFrame.from_records([tuple(row) for row in rows], columns=names)
+        yield pd.DataFrame.from_records([tuple(row) for row in rows], columns=labels)
 
 
 def _present_columns(connection: sa.Connection, text: str, bounds: dict[str, Any], columns: list[str]) -> list[str]:

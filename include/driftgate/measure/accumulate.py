@@ -5,8 +5,8 @@ once for what decides the layout (classes, segments, units of time), once for th
 for the area under the ROC curve, which needs them sorted (8 bytes a row). Sums are taken around a value of the target, so that an offset
 costs no digits. Results agree with those of :mod:`driftgate.measure.performance` and :mod:`driftgate.measure.segments` to 1e-9.
 
-Units, what the bootstrap draws, are those of :func:`driftgate.resampling.time_units` where the window holds enough days or windows. Otherwise
-rows are put into at most 5,000 groups by a hash of their values, so that neither their order nor the chunks matter.
+Units, what the bootstrap draws, are those of :func:`driftgate.resampling.time_units` where the window holds enough days or windows.
+Otherwise rows are put into at most 5,000 groups by a hash of their values, so that neither their order nor the chunks matter.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ class _Units:
         """Return the number of the unit of every row."""
         if self._size is not None:
             times = local_times(self._config, chunk[self._config.columns.timestamp])
-            return np.searchsorted(self._ticks, times // self._size)
+            return np.searchsorted(self._ticks, times // self._size).astype(np.intp)
         names = [str(name) for name in chunk.columns]
         return (row_hashes(chunk, names) % np.uint64(self.count)).astype(np.intp)
 

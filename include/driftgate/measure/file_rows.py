@@ -6,9 +6,10 @@ its length, and then kept in a scratch file beside the batch (:mod:`driftgate.me
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -88,7 +89,7 @@ class FileRows:
         counts: Counter[str] = Counter()
         if name in self._filled:
             for chunk in self.chunks([name]):
-                counts.update(labels(chunk[name]).value_counts(sort=False).to_dict())
+                counts.update({str(key): int(count) for key, count in labels(chunk[name]).value_counts(sort=False).items()})
         else:
             for array in self._arrays(name, self._coded):
                 counts.update(_counted_names(array))
@@ -98,27 +99,28 @@ class FileRows:
     # --- numbers ------------------------------------------------------------------------------------------------------
 
     def _numbers(self, name: str) -> ColumnSummary:
-        counting = _Counting()
-        for numbers in self._floats(name):
-            if not counting.add(numbers):
-                return self._sorted(name)
-        return counting.summary(self.rows)
+        sample, infinities = self._sampled(lambda: self._floats(name))
+        missing = self.rows - sample.rows - infinities.infinite
+        return ColumnSummary(self.rows, missing, infinities.infinite, sample, infinities.minus_infinite)
 
-    def _sorted(self, name: str) -> ColumnSummary:
-        grown, counting = Growing(), _Infinities()
-        for numbers in self._floats(name):
-            grown.append(counting.finite(numbers))
-        sample = sorted_numbers(grown, self._scratch / f"{len(self._found)}.float64")
-        missing = self.rows - sample.rows - counting.infinite
-        return ColumnSummary(self.rows, missing, counting.infinite, sample, counting.minus_infinite)
+    def sample(self, read: Callable[[], Iterable[npt.NDArray[np.float64]]]) -> Numbers:
+        """Count or sort numbers that are worked out from the chunks, see :class:`driftgate.measure.window_rows.WindowRows`."""
+        return self._sampled(read)[0]
+
+    def _sampled(self, read: Callable[[], Iterable[npt.NDArray[np.float64]]]) -> tuple[Numbers, _Infinities]:
+        counting = _Counting()
+        if all(counting.add(numbers) for numbers in read()):
+            return counting.sample(), counting.infinities
+        grown, infinities = Growing(), _Infinities()
+        for numbers in read():
+            grown.append(infinities.finite(numbers))
+        handle, name = tempfile.mkstemp(suffix=".float64", dir=self._folder.name)
+        os.close(handle)
+        return sorted_numbers(grown, Path(name)), infinities
 
     @cached_property
     def _folder(self) -> tempfile.TemporaryDirectory[str]:
         return tempfile.TemporaryDirectory(prefix=".sorted-", dir=self.path.parent, ignore_cleanup_errors=True)
-
-    @property
-    def _scratch(self) -> Path:
-        return Path(self._folder.name)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -160,7 +162,7 @@ class _Counting:
     """Distinct numbers with counts, as long as there are few."""
 
     def __init__(self) -> None:
-        self._infinities = _Infinities()
+        self.infinities = _Infinities()
         self._low = 0
         self._dense = np.zeros(0, dtype=np.int64)
         """Counts of whole numbers from ``_low`` on."""
@@ -169,7 +171,7 @@ class _Counting:
 
     def add(self, numbers: npt.NDArray[np.float64]) -> bool:
         """Count numbers in; False when there are too many distinct ones."""
-        numbers = self._infinities.finite(numbers)
+        numbers = self.infinities.finite(numbers)
         if not len(numbers):
             return True
         return self._add_whole(numbers) or self._add_any(numbers)
@@ -203,14 +205,13 @@ class _Counting:
         self._counts = np.bincount(places, weights=counts).astype(np.int64)
         return len(self._values) <= MOST_DISTINCT
 
-    def summary(self, rows: int) -> ColumnSummary:
+    def sample(self) -> Numbers:
+        """Return what was counted."""
         whole = np.flatnonzero(self._dense)
         values = np.concatenate([self._values, whole + float(self._low)])
         counts = np.concatenate([self._counts, self._dense[whole]])
         values, places = np.unique(values, return_inverse=True)
-        sample = Numbers(values, np.bincount(places, weights=counts, minlength=len(values)).astype(np.int64))
-        infinite = self._infinities.infinite
-        return ColumnSummary(rows, rows - sample.rows - infinite, infinite, sample, self._infinities.minus_infinite)
+        return Numbers(values, np.bincount(places, weights=counts, minlength=len(values)).astype(np.int64))
 
 
 def _counted_names(array: pa.Array) -> dict[str, int]:

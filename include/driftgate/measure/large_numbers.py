@@ -34,7 +34,7 @@ class LargeNumbers(Numbers):
     """Where they lie, as float64."""
 
     @property
-    def values(self) -> Floats:  # type: ignore[override]
+    def values(self) -> Floats:
         """Ascending; the file is mapped into memory as long as the answer is kept."""
         return np.memmap(self.path, dtype=np.float64, mode="r")
 
