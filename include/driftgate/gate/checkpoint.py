@@ -10,6 +10,7 @@ import pandas as pd
 from driftgate.config.models import MonitorConfig
 from driftgate.errors import GateError
 from driftgate.files import write_json
+from driftgate.gate.big import BigBatch, answer_with
 from driftgate.gate.context import open_context
 from driftgate.gate.data_docs import update_site
 from driftgate.gate.details import failed_expectations, judge
@@ -25,7 +26,9 @@ RESULT_FILE = "gate.json"
 _NO_SUITE = ""
 
 
-def run_gate(config: MonitorConfig, window: Window, frame: pd.DataFrame, settings: Settings, *, build_docs: bool = True) -> GateResult:
+def run_gate(
+    config: MonitorConfig, window: Window, frame: pd.DataFrame | Path, settings: Settings, *, build_docs: bool = True
+) -> GateResult:
     """Validate a batch against the monitor's suite.
 
     The verdict is `fail` when an expectation of severity critical does not hold, `warn` when only others do not, or when
@@ -34,6 +37,8 @@ def run_gate(config: MonitorConfig, window: Window, frame: pd.DataFrame, setting
 
     Parameters
     ----------
+    frame
+        The rows; or the batch's file, which is then read in pieces (:mod:`driftgate.gate.big`).
     build_docs
         Also write the Data Docs page of this window and the index. The work does not grow with the windows that are there.
 
@@ -64,7 +69,7 @@ def run_gate(config: MonitorConfig, window: Window, frame: pd.DataFrame, setting
 
 
 def _validate(
-    context: AbstractDataContext, config: MonitorConfig, window: Window, frame: pd.DataFrame, settings: Settings, where: str
+    context: AbstractDataContext, config: MonitorConfig, window: Window, frame: pd.DataFrame | Path, settings: Settings, where: str
 ) -> CheckpointResult:
     """Run the checkpoint; name and time of its run come from the window, so that a repeated run has the same identity."""
     from great_expectations import Checkpoint, ValidationDefinition
@@ -72,11 +77,14 @@ def _validate(
 
     name = str(config.gate.suite)
     suite = context.suites.add(load_suite(name, settings, where))
-    asset = context.data_sources.add_pandas(config.id).add_dataframe_asset("batch")
-    definition = context.validation_definitions.add(
-        ValidationDefinition(name=config.id, data=asset.add_batch_definition_whole_dataframe("window"), suite=suite)
-    )
+    source = context.data_sources.add_pandas(config.id)
+    data = source.add_dataframe_asset("batch").add_batch_definition_whole_dataframe("window")
+    definition = context.validation_definitions.add(ValidationDefinition(name=config.id, data=data, suite=suite))
     checkpoint = context.checkpoints.add(Checkpoint(name=config.id, validation_definitions=[definition], result_format="SUMMARY"))
+    if isinstance(frame, Path):
+        batch = BigBatch(frame, where)
+        answer_with(batch.metrics(context, data, suite), source.get_execution_engine())
+        frame = batch.head
     run = RunIdentifier(run_name=f"{config.id}-{window.key}", run_time=window.start)
     try:
         return checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)

@@ -187,9 +187,9 @@ class _Units:
         """Return the number of the unit of every row."""
         if self._size is not None:
             times = local_times(self._config, chunk[self._config.columns.timestamp])
-            return np.searchsorted(self._ticks, times // self._size).astype(np.intp)
+            return np.asarray(np.searchsorted(self._ticks, times // self._size), dtype=np.intp)
         names = [str(name) for name in chunk.columns]
-        return (row_hashes(chunk, names) % np.uint64(self.count)).astype(np.intp)
+        return np.asarray(row_hashes(chunk, names) % np.uint64(self.count), dtype=np.intp)
 
 
 # --- sums -------------------------------------------------------------------------------------------------------------

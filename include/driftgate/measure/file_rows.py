@@ -6,7 +6,6 @@ its length, and then kept in a scratch file beside the batch (:mod:`driftgate.me
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -114,9 +113,7 @@ class FileRows:
         grown, infinities = Growing(), _Infinities()
         for numbers in read():
             grown.append(infinities.finite(numbers))
-        handle, name = tempfile.mkstemp(suffix=".float64", dir=self._folder.name)
-        os.close(handle)
-        return sorted_numbers(grown, Path(name)), infinities
+        return sorted_numbers(grown, self._folder), infinities
 
     @cached_property
     def _folder(self) -> tempfile.TemporaryDirectory[str]:

@@ -6,6 +6,8 @@ file, a block at a time.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -25,8 +27,10 @@ LARGE = 1 << 21
 class LargeNumbers(Numbers):
     """Finite numbers in ascending order, one element per row; nothing that is asked of them makes a copy of all."""
 
-    def __init__(self, path: Path, rows: int) -> None:
+    def __init__(self, path: Path, rows: int, folder: object = None) -> None:
+        """Take sorted numbers in a file; ``folder`` is kept as long as they are, because its end is that of the file."""
         object.__setattr__(self, "path", path)
+        object.__setattr__(self, "folder", folder)
         object.__setattr__(self, "rows", rows)
         object.__setattr__(self, "counts", None)
 
@@ -107,11 +111,13 @@ class LargeNumbers(Numbers):
         return longest
 
 
-def sorted_numbers(grown: Growing, scratch: Path) -> Numbers:
-    """Sort numbers in place and keep them: few in memory, many in the file ``scratch``."""
+def sorted_numbers(grown: Growing, folder: tempfile.TemporaryDirectory[str]) -> Numbers:
+    """Sort numbers in place and keep them: few in memory, many in a file in the folder."""
     values = grown.take()
     values.sort()
     if len(values) <= LARGE:
         return Numbers(values)
-    values.tofile(scratch)
-    return LargeNumbers(scratch, len(values))
+    handle, name = tempfile.mkstemp(suffix=".float64", dir=folder.name)
+    with os.fdopen(handle, "wb") as stream:
+        values.tofile(stream)
+    return LargeNumbers(Path(name), len(values), folder)
