@@ -23,6 +23,7 @@ from driftgate.errors import DriftgateError
 from driftgate.records import UNVERSIONED, BatchStatus, Measures, Metric, Window
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from driftgate.calibrate.calibration import Calibration
@@ -278,7 +279,10 @@ def _is_outgrown(context: Context, known: Baseline, model_version: str | None, w
 
 
 def _knows_more(context: Context, calibration: Calibration | None, model_version: str | None, window: Window) -> bool:
-    """Whether a reference that grows with time holds enough windows now, or twice as many as were learned from."""
+    """Whether a reference that grows with time holds enough windows now, or twice as many as were learned from.
+
+    Its rows are read only where there may be enough.
+    """
     from driftgate.calibrate.fit import FEWEST_WINDOWS
 
     config = context.config
@@ -286,10 +290,28 @@ def _knows_more(context: Context, calibration: Calibration | None, model_version
     if config.measures.thresholds != "calibrated" or not is_growing:
         return False
     needed = FEWEST_WINDOWS if calibration is None else 2 * calibration.windows
-    if config.reference.kind == "trailing" and needed * config.window.size > config.reference.length:
+    if _most_windows(context, model_version, window) < needed:
         return False
     rows, _ = _rows(context, model_version, window)
     return len(calibrating.cut_windows(config, rows)) >= needed
+
+
+def _most_windows(context: Context, model_version: str | None, window: Window) -> int:
+    """Return how many windows the reference relative to a window can hold at most, by its length and by what the records say."""
+    from driftgate.reference_rows import ordinary_history
+    from driftgate.seasons import stretch_of
+
+    config, stretch = context.config, stretch_of(context.config, window)
+    if stretch is None:
+        return calibrating.MAX_WINDOWS
+    size = config.window.size
+    fitting = -((stretch.start - stretch.end) // size)
+    if config.reference.kind != "trailing":
+        return fitting
+    batches = ordinary_history(context, stretch, window, model_version).batches
+    kept = min(1.0, config.reference.max_rows / max(sum(batch.rows for batch in batches), 1))
+    slices = [(-((batch.window.start - batch.window.end) // size), batch.rows * kept + 1) for batch in batches]
+    return min(fitting, sum(count for count, rows in slices if rows >= config.measures.minimum_rows))
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------
@@ -299,8 +321,7 @@ def judge(
     context: Context, baseline: Baseline, frame: pd.DataFrame | WindowRows, measures: Measures, model_version: str | None
 ) -> Measures:
     """Add what is estimated and summed up, then give every metric its learned limit and verdict."""
-    metrics = [*measures.metrics, *_estimated(context.config, baseline, frame, measures), *_steady(context.config, baseline, frame)]
-    measures = replace(measures, metrics=tuple(metrics))
+    measures = replace(measures, metrics=(*measures.metrics, *_expected(context.config, baseline, frame, measures)))
     calibration = baseline.calibration
     if calibration is None:
         return measures
@@ -311,26 +332,40 @@ def judge(
     return calibrating.judge_measures(context.config, measures, calibration, history)
 
 
-def _estimated(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame | WindowRows, measures: Measures) -> list[Metric]:
+def _expected(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame | WindowRows, measures: Measures) -> list[Metric]:
+    """Return the estimated performance and the steady error; what is expected of the rows is worked out once for both."""
+    import pandas as pd
+
     from driftgate.estimate.estimator import estimate
     from driftgate.estimate.scoring import score_estimates
 
-    if baseline.estimator is None:
-        return []
-    found = estimate(config, baseline.estimator, frame)
-    return [*found, *score_estimates(found, measures.metrics)]
+    if not isinstance(frame, pd.DataFrame):
+        return _expected_of_pieces(config, baseline, frame, measures)
+    estimator, metrics, loss = baseline.estimator, list[Metric](), None
+    if estimator is not None and not estimator.reason and len(frame):
+        expected = estimator.expect(config, frame)
+        found = estimate(config, estimator, frame, expected)
+        metrics, loss = [*found, *score_estimates(found, measures.metrics)], expected.losses()
+    return metrics + _steady(config, baseline, frame, loss)
 
 
-def _steady(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame | WindowRows) -> list[Metric]:
+def _expected_of_pieces(config: MonitorConfig, baseline: Baseline, rows: WindowRows, measures: Measures) -> list[Metric]:
+    """Return the same for rows that are read piece by piece."""
+    from driftgate.estimate.scoring import score_estimates
+    from driftgate.estimate.streamed import estimate_rows
+
+    found = estimate_rows(config, baseline.estimator, rows) if baseline.estimator is not None else []
+    metrics = [*found, *score_estimates(found, measures.metrics)]
+    if baseline.steady is not None:
+        loss, names = expected_loss(config, baseline.estimator), config.columns.all
+        value = baseline.steady.value_of(calibrating.errors_of(config, piece, loss) for piece in rows.chunks(names))
+        metrics += [] if value is None else [calibrating.steady_metric(config, value)]
+    return metrics
+
+
+def _steady(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame, loss: np.ndarray | None) -> list[Metric]:
     if baseline.steady is None:
         return []
-    from driftgate.measure.window_rows import frame_of, window_rows
-
-    loss, rows = expected_loss(config, baseline.estimator), frame_of(frame)
-    if rows is None:
-        pieces = window_rows(frame)
-        value = baseline.steady.value_of(calibrating.errors_of(config, piece, loss) for piece in pieces.chunks(config.columns.all))
-    else:
-        expected, errors = calibrating.errors_of(config, rows, loss)
-        value = baseline.steady.value(expected, errors) if len(errors) else None
+    expected, errors = calibrating.errors_of(config, frame, None if loss is None else lambda _: loss)
+    value = baseline.steady.value(expected, errors) if len(errors) else None
     return [] if value is None else [calibrating.steady_metric(config, value)]

@@ -35,7 +35,7 @@ SMALLEST_ROW_CHANGE = 0.1
 STUCK_EXCESS = 0.1
 """A column is stuck where its most frequent value is more frequent than ever before by this share of rows."""
 ExpectedLoss = Callable[["pd.DataFrame"], "np.ndarray"]
-"""Loss that is expected of each row."""
+"""Loss that is expected of each row of a window."""
 MAX_WINDOWS = 366
 """A longer reference is calibrated on its latest windows."""
 
@@ -245,7 +245,7 @@ def errors_of(config: MonitorConfig, frame: pd.DataFrame, expected: ExpectedLoss
     from driftgate.measure.residuals import residuals
 
     values = residuals(config, frame).values
-    loss = np.zeros(len(values)) if expected is None or values.empty else expected(frame.iloc[values.index])
+    loss = np.zeros(len(values)) if expected is None or values.empty else expected(frame)[values.index]
     return loss, values.to_numpy(dtype=float)
 
 

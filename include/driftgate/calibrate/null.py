@@ -21,6 +21,7 @@ OUTERMOST = 250
 """So many values at either end are kept as they are."""
 _COUNTED = 3
 """Draws per value up to which they are counted one by one."""
+_CELLS = 2**16
 RANGE = 4.0
 """The simulated sizes reach from a fourth of the smallest usual window to four times the largest."""
 SMALLEST_P = 1e-300
@@ -103,9 +104,21 @@ def _counts(rng: np.random.Generator, drawn: int, shares: np.ndarray) -> np.ndar
     if drawn > _COUNTED * len(shares):
         return np.asarray(rng.multinomial(drawn, shares / shares.sum(), size=DRAWS))
     edges = np.cumsum(shares)
-    places = np.searchsorted(edges, rng.random(DRAWS * drawn) * edges[-1], side="right")
+    places = _places(edges, rng.random(DRAWS * drawn) * edges[-1])
     places = np.minimum(places, len(shares) - 1) + np.repeat(np.arange(DRAWS) * len(shares), drawn)
     return np.bincount(places, minlength=DRAWS * len(shares)).reshape(DRAWS, len(shares))
+
+
+def _places(edges: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return ``searchsorted(edges, points, "right")`` for many points in no order, by a table of cells that lie between two edges."""
+    scale = _CELLS / edges[-1]
+    first = np.searchsorted(edges, np.arange(_CELLS + 2) / scale, side="right")
+    cells = (points * scale).astype(np.intp)
+    found: np.ndarray = first[cells]
+    # The cell of a point close to a cell's end may be one too far or too low by rounding: its neighbours must agree too.
+    is_mixed = (first[np.maximum(cells - 1, 0)] != found) | (first[np.minimum(cells + 2, _CELLS + 1)] != found)
+    found[is_mixed] = np.searchsorted(edges, points[is_mixed], side="right")
+    return found
 
 
 def _even_counts(rng: np.random.Generator, drawn: int, values: int) -> np.ndarray:

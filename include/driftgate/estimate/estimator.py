@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -32,9 +31,6 @@ from driftgate.estimate.tables import (
     score_function,
 )
 from driftgate.records import Family, Metric, MetricVerdict
-
-if TYPE_CHECKING:
-    from driftgate.measure.window_rows import WindowRows
 
 METHODS = {"regression": "dle", "binary": "cbpe"}
 FOLDS = 5
@@ -79,14 +75,44 @@ class Estimator:
         assert isinstance(self.model, Calibrator)
         return self.model.chance(proba)
 
+    def expect(self, config: MonitorConfig, frame: pd.DataFrame) -> Expected:
+        """Work out what is expected of the rows of a window, for everything that asks.
+
+        Raises
+        ------
+        MeasureError
+            If the rows lack a column.
+        """
+        require(config, frame, self.columns(config))
+        rows = predicted_rows(config, frame)
+        return Expected(self.task, len(frame), rows, self.table(config, frame.iloc[rows]) if len(rows) else np.empty((0, 0)))
+
     def losses(self, config: MonitorConfig, frame: pd.DataFrame) -> np.ndarray:
+        """Return the expected loss of every row, see :meth:`Expected.losses`."""
+        return self.expect(config, frame).losses()
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What an estimator expects of the rows of a window."""
+
+    task: str
+    size: int
+    """Rows of the window."""
+    rows: np.ndarray
+    """Positions of those with a prediction."""
+    table: np.ndarray
+    """What is expected of each of these, see :mod:`tables`."""
+
+    def losses(self) -> np.ndarray:
         """Return the expected loss of every row, absolute error or log loss; NaN where the prediction is not known."""
-        rows, found = predicted_rows(config, frame), np.full(len(frame), np.nan)
-        found[rows] = row_losses(self.task, self.table(config, frame.iloc[rows]))
+        found = np.full(self.size, np.nan)
+        if len(self.rows):
+            found[self.rows] = row_losses(self.task, self.table)
         return found
 
 
-def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame | WindowRows) -> list[Metric]:
+def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame, expected: Expected | None = None) -> list[Metric]:
     """Estimate the performance of one window.
 
     Parameters
@@ -96,7 +122,9 @@ def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame | 
     estimator
         Fitted for the model version that made the predictions.
     frame
-        Rows of the window with features and prediction, in any order, as a frame or read piece by piece; a target is not looked at.
+        Rows of the window with features and prediction, in any order; a target is not looked at.
+    expected
+        What :meth:`Estimator.expect` says of these rows, where it is known already.
 
     Returns
     -------
@@ -112,27 +140,19 @@ def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame | 
     MeasureError
         If the rows lack a column.
     """
-    if estimator.reason:
+    if estimator.reason or frame.empty:
         return []
-    found, rows = _scores(config, estimator, frame)
-    if not rows:
+    expected = expected or estimator.expect(config, frame)
+    rows = expected.rows
+    if not len(rows):
         return []
+    return estimates(config, estimator, score_function(estimator.task)(expected.table), len(rows))
+
+
+def estimates(config: MonitorConfig, estimator: Estimator, found: Mapping[str, float], rows: int) -> list[Metric]:
+    """Write expected scores of so many rows as metrics, see :func:`estimate`."""
     verdict = MetricVerdict.TOO_FEW_ROWS if rows < config.measures.minimum_rows else None
     return [_metric(estimator, name, found.get(name), rows, verdict) for name in estimator.spreads]
-
-
-def _scores(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame | WindowRows) -> tuple[dict[str, float], int]:
-    """Return the expected scores, and the number of rows that they are of."""
-    if not isinstance(frame, pd.DataFrame):
-        from driftgate.estimate.streamed import estimated_scores
-
-        require(config, next(iter(frame.chunks(frame.columns))), estimator.columns(config))
-        return estimated_scores(config, estimator, frame)
-    if frame.empty:
-        return {}, 0
-    require(config, frame, estimator.columns(config))
-    rows = predicted_rows(config, frame)
-    return score_function(estimator.task)(estimator.table(config, frame.iloc[rows])), len(rows)
 
 
 def _metric(estimator: Estimator, name: str, value: float | None, rows: int, verdict: MetricVerdict | None) -> Metric:

@@ -14,18 +14,34 @@ import numpy as np
 import numpy.typing as npt
 
 from driftgate.config.models import MonitorConfig
-from driftgate.estimate.tables import predicted_rows, row_losses
+from driftgate.estimate.estimator import Estimator, estimates
+from driftgate.estimate.tables import predicted_rows, require, row_losses
+from driftgate.records import Metric
 from driftgate.samples import Numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from driftgate.estimate.estimator import Estimator
     from driftgate.measure.window_rows import WindowRows
 
 Floats = npt.NDArray[np.float64]
 
 _BLOCK = 1 << 20
+
+
+def estimate_rows(config: MonitorConfig, estimator: Estimator, rows: WindowRows) -> list[Metric]:
+    """Estimate the performance of one window, see :func:`driftgate.estimate.estimator.estimate`.
+
+    Raises
+    ------
+    MeasureError
+        If the rows lack a column.
+    """
+    if estimator.reason:
+        return []
+    require(config, next(iter(rows.chunks(rows.columns))), estimator.columns(config))
+    found, count = estimated_scores(config, estimator, rows)
+    return estimates(config, estimator, found, count) if count else []
 
 
 def estimated_scores(config: MonitorConfig, estimator: Estimator, rows: WindowRows) -> tuple[dict[str, float], int]:

@@ -213,7 +213,8 @@ def _slots(chunk: pd.DataFrame, name: str, group: Mapping[str, str]) -> Places:
         return np.zeros(len(chunk), dtype=np.intp)
     codes, values = segment_values(chunk[name])
     places = {value: place for place, value in enumerate(group.values())}
-    return np.array([places.get(value, -1) for value in values], dtype=np.intp)[codes]
+    found: Places = np.array([places.get(value, -1) for value in values], dtype=np.intp)[codes]
+    return found
 
 
 def _probabilities(config: MonitorConfig, rows: WindowRows, name: str, group: Mapping[str, str], positive: str) -> Probabilities:

@@ -15,6 +15,7 @@ import pytest
 import factories
 from driftgate.config.models import MonitorConfig
 from driftgate.estimate.estimator import estimate, fit
+from driftgate.estimate.streamed import estimate_rows
 from driftgate.measure import file_rows, large_numbers, measures
 from driftgate.measure.file_rows import FileRows
 from driftgate.measure.large_numbers import LargeNumbers
@@ -146,7 +147,7 @@ def test_estimates_are_those_of_the_frame(task: str, tmp_path: Path) -> None:
     reference, current = make(3_000, 0), spoilt(make(ROWS, 1))
     estimator = fit(config, reference, np.array_split(np.arange(len(reference)), 12))
     rows = FileRows(write(current, tmp_path / "batch.parquet"))
-    small, big = (by_address(tuple(estimate(config, estimator, side))) for side in (current, rows))
+    small, big = by_address(tuple(estimate(config, estimator, current))), by_address(tuple(estimate_rows(config, estimator, rows)))
     assert list(big) == list(small)
     for address, expected in small.items():
         assert big[address].value == pytest.approx(expected.value, rel=1e-9), address
