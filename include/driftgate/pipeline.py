@@ -23,6 +23,7 @@ from driftgate.records import Batch, BatchStatus, Cause, Decision, Export, GateR
 if TYPE_CHECKING:
     import pandas as pd
 
+    from driftgate.measure.file_rows import FileRows
     from driftgate.report.evidently_report import RenderedReport
 
 log = logging.getLogger(__name__)
@@ -106,14 +107,12 @@ def _scores_rows(context: Context) -> bool:
 
 
 def _read(context: Context, window: Window, scored: bool) -> Batch:
-    from driftgate.ingest.batch_store import write_batch
-    from driftgate.window_rows import read_window
+    from driftgate.big_batches import keep_window
 
     version = context.registry.require_champion(context.config) if scored and _scores_rows(context) else None
-    frame, note = read_window(context, window, version)
-    if frame.empty:
+    stored, note = keep_window(context, window, version)
+    if stored is None:
         return Batch(context.config.id, window, BatchStatus.NO_DATA, note=note)
-    stored = write_batch(frame, context.settings.window_dir(context.config.id, window.key))
     return Batch(
         monitor=context.config.id,
         window=window,
@@ -135,9 +134,10 @@ def gate(context: Context, batch: Batch, *, build_docs: bool = True, training: b
 
     With ``training`` (windows of the past that a model is trained on) nobody is told: no incident is opened or closed.
     """
+    from driftgate.big_batches import gate_rows
     from driftgate.gate.checkpoint import run_gate
 
-    result = run_gate(context.config, batch.window, _load(batch), context.settings, build_docs=build_docs)
+    result = run_gate(context.config, batch.window, gate_rows(context, batch), context.settings, build_docs=build_docs)
     status = batch.status
     if result.verdict is GateVerdict.FAIL:
         status = BatchStatus.QUARANTINED
@@ -174,12 +174,14 @@ def gate_failure(context: Context, result: GateResult, page: str | None = None) 
 
 def measure(context: Context, batch: Batch) -> Measures:
     """Compare the batch with the reference and judge what comes out; also written as measures.json into the window's folder."""
-    measures = measure_rows(context, batch, labelled_rows(context, batch))
+    from driftgate.big_batches import measured_rows
+
+    measures = measure_rows(context, batch, measured_rows(context, batch))
     write_json(measures_path(context, batch.window), to_dict(measures))
     return measures
 
 
-def measure_rows(context: Context, batch: Batch, frame: pd.DataFrame) -> Measures:
+def measure_rows(context: Context, batch: Batch, frame: pd.DataFrame | FileRows) -> Measures:
     """Measure and judge rows of a batch's window, for example with labels that came later."""
     from driftgate import baselines
     from driftgate.kpi_queries import read_kpis
@@ -205,10 +207,10 @@ def measure_rows(context: Context, batch: Batch, frame: pd.DataFrame) -> Measure
 
 
 def labelled_rows(context: Context, batch: Batch) -> pd.DataFrame:
-    """Return the rows of a batch with the labels known by now."""
-    from driftgate.known_labels import with_known_labels
+    """Return the rows of a batch with the labels known by now; of a big one some, evenly spread."""
+    from driftgate.big_batches import spread_rows
 
-    return with_known_labels(context, batch, _load(batch))
+    return spread_rows(context, batch)
 
 
 def measures_path(context: Context, window: Window) -> Path:
@@ -224,14 +226,6 @@ def reference_path(context: Context, window: Window) -> Path:
 def load_measures(path: Path) -> Measures:
     """Read measures back from their file."""
     return Measures.from_dict(json.loads(path.read_text(encoding="utf-8")))
-
-
-def _load(batch: Batch) -> pd.DataFrame:
-    from driftgate.ingest.batch_store import read_batch
-
-    if batch.path is None:
-        raise SourceError(f"monitor {batch.monitor}: window {batch.window} has no data; nothing can be computed on it")
-    return read_batch(Path(batch.path))
 
 
 # --- record -----------------------------------------------------------------------------------------------------------

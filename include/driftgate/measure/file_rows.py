@@ -57,6 +57,9 @@ class FileRows:
         """Number of rows."""
         return int(self._file.metadata.num_rows)
 
+    def __len__(self) -> int:
+        return self.rows
+
     @property
     def columns(self) -> Sequence[str]:
         """Names of the columns, in their order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,10 @@ def test_results_are_those_of_the_frame(suite, gate_settings, tmp_path, monkeypa
     for name, item in expected.items():
         assert got[name]["success"] == item["success"], name
         assert got[name]["exception_info"].keys() == item["exception_info"].keys(), name
-        assert flat(got[name]["result"]) == pytest.approx(flat(item["result"]), rel=1e-9, nan_ok=True), name
+        own, others = flat(got[name]["result"]), flat(item["result"])
+        assert own.keys() == others.keys(), name
+        for part, value in others.items():
+            assert own[part] == (pytest.approx(value, rel=1e-9, nan_ok=True) if isinstance(value, float) else value), (name, part)
     assert [str(item) for item in big_result.failed] == [str(item) for item in small_result.failed]
     assert big_result.verdict == small_result.verdict
 
@@ -123,12 +127,14 @@ def flat(value: Any, name: str = "") -> dict[str, Any]:
     return {name: value}
 
 
-def test_the_page_of_the_window_is_drawn(suite, gate_settings, tmp_path):
+def test_the_page_of_the_window_is_that_of_the_frame(suite, gate_settings, tmp_path):
     suite(*SUITE[:9])
-    result = run_gate(make_config(gate={"suite": "trips"}), make_window(), written(frame(), tmp_path), gate_settings)
-    page = (gate_settings.data_docs_dir / result.data_docs).read_text()
-    assert "5000.0" in page
-    assert "2300" in page.replace(",", "")
+    pages = []
+    for rows in (frame(), written(frame(), tmp_path)):
+        result = run_gate(make_config(gate={"suite": "trips"}), make_window(), rows, gate_settings)
+        page = (gate_settings.data_docs_dir / result.data_docs).read_text()
+        pages.append(re.sub(r"\d{8}T\d{6}\.\d{6}Z", "(when the rows were shown to GX)", page))
+    assert pages[1] == pages[0]
 
 
 @pytest.mark.parametrize(

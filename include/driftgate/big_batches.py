@@ -1,0 +1,142 @@
+"""Batches of any size: which are held in memory as one frame, and which are streamed from their source to the records.
+
+The limit is ``batch.stream_above`` of the monitor file; docs/big-batches.md says what is streamed and what a row costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from driftgate.config.models import MonitorConfig
+from driftgate.context import Context
+from driftgate.errors import SourceError
+from driftgate.known_labels import known_filling, with_known_labels
+from driftgate.records import Batch, Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from driftgate.ingest.batch_store import StoredBatch
+    from driftgate.measure.file_rows import FileRows
+
+SPREAD_ROWS = 50_000
+"""So many rows of a big batch are drawn in its report and looked at for likely causes."""
+
+
+def is_big(config: MonitorConfig, rows: int) -> bool:
+    """Whether a batch of so many rows is never one frame."""
+    return rows > config.batch.stream_above
+
+
+def keep_window(context: Context, window: Window, version: str | None) -> tuple[StoredBatch | None, str | None]:
+    """Read, type, score and keep the rows of a window; return the batch (None: no rows) and what people should know about it.
+
+    Raises
+    ------
+    SourceError
+        The rows could not be read or do not fit the column roles.
+    """
+    from driftgate.ingest.batch_store import write_batch
+    from driftgate.ingest.roles import apply_roles
+    from driftgate.ingest.stream import split, write_stream
+
+    config, folder = context.config, context.settings.window_dir(context.config.id, window.key)
+    head, rest = split(_pieces(context, window), config.batch.stream_above)
+    if rest is None:
+        frame, note = apply_roles(_joined(config, head), config, window)
+        if frame.empty:
+            return None, note
+        return write_batch(_scored(context, frame, version), folder), note
+    score = None if version is None else lambda frame: _scored(context, frame, version)
+    return write_stream(_then(head, rest), config, window, folder, score, version)
+
+
+def _then(head: list[pd.DataFrame], rest: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Yield all pieces and let each of them go."""
+    head.reverse()
+    while head:
+        yield head.pop()
+    yield from rest
+
+
+def _pieces(context: Context, window: Window) -> Iterator[pd.DataFrame]:
+    from driftgate.ingest.roles import source_columns
+    from driftgate.ingest.source import read_pieces
+
+    config = context.config
+    limit = config.batch.stream_above
+    return read_pieces(config, window, source_columns(config), context.settings, limit=limit, connection_uri=context.connection_uri)
+
+
+def _joined(config: MonitorConfig, pieces: list[pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    from driftgate.ingest.roles import source_columns
+
+    kept = [piece for piece in pieces if len(piece)] or pieces[:1]
+    return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=source_columns(config))
+
+
+def _scored(context: Context, frame: pd.DataFrame, version: str | None) -> pd.DataFrame:
+    from driftgate.serve.scoring import score
+
+    if version is None:
+        return frame
+    return score(context.config, frame, context.registry.load(context.config.model_name, version))
+
+
+# --- rows of a kept batch ---------------------------------------------------------------------------------------------
+
+
+def gate_rows(context: Context, batch: Batch) -> pd.DataFrame | Path:
+    """Return what the gate looks at: the rows, or the file of a big batch."""
+    return _file(batch) if is_big(context.config, batch.rows) else _frame(batch)
+
+
+def measured_rows(context: Context, batch: Batch) -> pd.DataFrame | FileRows:
+    """Return the rows of a batch with the labels known by now, those of a big batch to be read piece by piece."""
+    from driftgate.measure.file_rows import FileRows
+
+    if not is_big(context.config, batch.rows):
+        return with_known_labels(context, batch, _frame(batch))
+    filling, target = known_filling(context, batch), context.config.columns.target
+    if filling is None or target is None:
+        return FileRows(_file(batch))
+    return FileRows(_file(batch), fill=filling, filled=[target], needed=[*context.config.columns.id, target])
+
+
+def spread_rows(context: Context, batch: Batch, most: int = SPREAD_ROWS) -> pd.DataFrame:
+    """Return the rows of a batch with the labels known by now; of a big one so many, evenly spread over its file, always the same."""
+    import numpy as np
+    import pandas as pd
+
+    rows = measured_rows(context, batch)
+    if isinstance(rows, pd.DataFrame):
+        return rows
+    places = np.linspace(0, rows.rows - 1, min(most, rows.rows)).round().astype(int)
+    found, start = [], 0
+    for chunk in rows.chunks(rows.columns):
+        found.append(chunk.iloc[places[(places >= start) & (places < start + len(chunk))] - start])
+        start += len(chunk)
+    return pd.concat(found, ignore_index=True)
+
+
+def _frame(batch: Batch) -> pd.DataFrame:
+    from driftgate.ingest.batch_store import read_batch
+
+    return read_batch(_path(batch))
+
+
+def _file(batch: Batch) -> Path:
+    path = _path(batch)
+    if not path.is_file():
+        raise SourceError(f"the batch {path} is gone; run its window again with reprocess")
+    return path
+
+
+def _path(batch: Batch) -> Path:
+    if batch.path is None:
+        raise SourceError(f"monitor {batch.monitor}: window {batch.window} has no data; nothing can be computed on it")
+    return Path(batch.path)
