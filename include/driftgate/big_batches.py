@@ -43,7 +43,9 @@ def keep_window(context: Context, window: Window, version: str | None) -> tuple[
     from driftgate.ingest.stream import split, write_stream
 
     config, folder = context.config, context.settings.window_dir(context.config.id, window.key)
-    head, rest = split(_pieces(context, window), config.batch.stream_above)
+    pieces, most = _pieces(context, window)
+    is_known = most is not None and is_big(config, most)
+    head, rest = ([], pieces) if is_known else split(pieces, config.batch.stream_above)
     if rest is None:
         frame, note = apply_roles(_joined(config, head), config, window)
         if frame.empty:
@@ -61,7 +63,7 @@ def _then(head: list[pd.DataFrame], rest: Iterator[pd.DataFrame]) -> Iterator[pd
     yield from rest
 
 
-def _pieces(context: Context, window: Window) -> Iterator[pd.DataFrame]:
+def _pieces(context: Context, window: Window) -> tuple[Iterator[pd.DataFrame], int | None]:
     from driftgate.ingest.roles import source_columns
     from driftgate.ingest.source import read_pieces
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 PIECE_ROWS = 1 << 20
 """Rows that GX sees at a time; fewer make its fixed cost per piece felt."""
+PIECE_BYTES = 1 << 26
+"""Bytes of a piece as a frame at most."""
 MOST_CELLS = 20_000_000
 """Values (rows times columns) that are read as one frame for expectations that need whole columns: about 600 MB at work."""
 _RUNTIME = {"result_format": "SUMMARY"}
@@ -66,12 +68,15 @@ class BigBatch:
         self._file = pq.ParquetFile(path)
         self.columns = list(self._file.schema_arrow.names)
         self.rows = int(self._file.metadata.num_rows)
+        sample = next(self._file.iter_batches(1_000)).to_pandas()
+        self._widths = sample.memory_usage(index=False, deep=True) / len(sample)
 
     def read(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """Yield pieces with these columns, as far as they exist; the index of a row is its place in the batch."""
         kept = [name for name in self.columns if name in columns]
-        place = 0
-        for batch in self._file.iter_batches(PIECE_ROWS, columns=kept):
+        place, width = 0, float(self._widths[kept].sum())
+        rows = min(PIECE_ROWS, max(1_000, int(PIECE_BYTES / max(width, 1))))
+        for batch in self._file.iter_batches(rows, columns=kept):
             frame = batch.to_pandas()
             frame.index = pd.RangeIndex(place, place + batch.num_rows)
             place += batch.num_rows

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.csv
 
 from driftgate.config.models import MonitorConfig
+from driftgate.ingest.pieces import FEWEST_ROWS, piece_rows
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
 _OTHER_LAYOUT = frozenset(
@@ -42,15 +43,22 @@ def read_csv(
 
 
 def csv_pieces(
-    stream: BinaryIO, suffixes: Sequence[str], options: Mapping[str, Any], config: MonitorConfig, columns: Sequence[str], rows: int
+    stream: BinaryIO, suffixes: Sequence[str], options: Mapping[str, Any], config: MonitorConfig, columns: Sequence[str]
 ) -> Iterator[pd.DataFrame]:
-    """Parse the needed columns, so many rows at a time; see :func:`read_csv`.
+    """Parse the needed columns in pieces of bounded size; see :func:`read_csv`.
 
     The types that pandas finds may differ from piece to piece; the roles of the columns settle them.
     """
     stream, arguments = _prepared(stream, suffixes, options, config, columns)
-    with pd.read_csv(stream, **{**arguments, "chunksize": rows}) as reader:
-        yield from reader
+    with pd.read_csv(stream, **{**arguments, "iterator": True}) as reader:
+        rows = FEWEST_ROWS
+        try:
+            while True:
+                piece = reader.get_chunk(rows)
+                rows = piece_rows(piece) if rows == FEWEST_ROWS else rows
+                yield piece
+        except StopIteration:
+            return
 
 
 def _prepared(

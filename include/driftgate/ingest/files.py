@@ -131,7 +131,7 @@ def reading(name: str, kind: str, where: str) -> Iterator[None]:
     """Turn whatever goes wrong while a file is read into an error that names it."""
     try:
         yield
-    except DriftgateError:
+    except (DriftgateError, MemoryError):
         raise
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError, pa.ArrowException, ValueError) as error:
         raise SourceError(f"{where}: cannot read {name} as {kind}: {error}; repair or replace the file") from error

@@ -60,13 +60,19 @@ def read_pieces(
     *,
     limit: int,
     connection_uri: Callable[[str], str] | None = None,
-) -> Iterator[pd.DataFrame]:
+) -> tuple[Iterator[pd.DataFrame], int | None]:
     """Read the window's rows, untyped, in pieces: a source that may hold more than ``limit`` rows is never read as a whole.
 
-    Parquet files tell their rows beforehand; CSV files, queries and callables that yield frames come in pieces in any case. A callable that
-    returns one frame is one piece. For the parameters and errors see :func:`read_rows`.
+    Parquet files tell their rows beforehand; CSV files, queries and callables that yield frames come in pieces in any case. A callable
+    that returns one frame is one piece. For the parameters and errors see :func:`read_rows`.
+
+    Returns
+    -------
+    tuple
+        The pieces, and how many rows they may hold at most where that is known.
     """
     wanted, source = list(dict.fromkeys(columns)), config.source
+    rows = None
     if isinstance(source, SqlSource):
         pieces = query_pieces(config, source, window, wanted, connection_uri=connection_uri)
     elif isinstance(source, FilesSource):
@@ -79,8 +85,7 @@ def read_pieces(
         )
     else:
         pieces = callable_pieces(config, source, window, wanted, settings)
-    for piece in pieces:
-        yield piece.loc[:, [name for name in wanted if name in piece.columns]].reset_index(drop=True)
+    return (piece.loc[:, [name for name in wanted if name in piece.columns]].reset_index(drop=True) for piece in pieces), rows
 
 
 def _read(

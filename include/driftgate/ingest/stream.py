@@ -22,12 +22,11 @@ from driftgate.errors import SourceError
 from driftgate.files import replacing
 from driftgate.growing import Growing
 from driftgate.ingest.batch_store import StoredBatch
+from driftgate.ingest.pieces import MOST_ROWS, piece_rows
 from driftgate.ingest.roles import copies_note, typed_rows
 from driftgate.records import Window
 from driftgate.row_hashes import ContentSum, copies
 
-ROW_GROUP = 1 << 18
-"""Rows of a row group: one column of it is 2 MiB, which stays in the processor's cache while it is counted."""
 PREFIX = "rowsum:"
 """What the content hash of such a batch begins with."""
 _COUNTED = re.compile(r"^(\d+) (.*)$", re.DOTALL)
@@ -129,6 +128,7 @@ class _Writer:
         self._path = path
         self._file: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []
+        self._group = MOST_ROWS
 
     def __enter__(self) -> _Writer:
         return self
@@ -142,9 +142,10 @@ class _Writer:
     def write(self, frame: pd.DataFrame) -> None:
         table = pa.Table.from_pandas(frame, schema=None if self._file is None else self._file.schema, preserve_index=False)
         if self._file is None:
+            self._group = piece_rows(frame)
             self._file = pq.ParquetWriter(self._path, table.schema, compression="snappy")
         self._waiting.append(table)
-        self._flush(ROW_GROUP)
+        self._flush(self._group)
 
     def _flush(self, least: int) -> None:
         """Write what is waiting in whole row groups; with ``least`` 1 the rest too."""
@@ -152,6 +153,6 @@ class _Writer:
         if rows < least or self._file is None:
             return
         table = pa.concat_tables(self._waiting)
-        whole = rows if least == 1 else rows - rows % ROW_GROUP
-        self._file.write_table(table.slice(0, whole), row_group_size=ROW_GROUP)
+        whole = rows if least == 1 else rows - rows % self._group
+        self._file.write_table(table.slice(0, whole), row_group_size=self._group)
         self._waiting = [table.slice(whole)] if whole < rows else []

@@ -19,11 +19,9 @@ from driftgate.config.sources import FilesSource
 from driftgate.errors import SchemaError
 from driftgate.ingest.csv_files import csv_pieces
 from driftgate.ingest.files import find_files, format_of, is_http, is_remote, open_file, reading, remote_error, row_groups, suffixes
+from driftgate.ingest.pieces import FEWEST_ROWS, MOST_ROWS, piece_rows
 from driftgate.records import Window
 from driftgate.settings import Settings
-
-PIECE_ROWS = 1 << 18
-"""Rows that are read and typed at a time: some 100 MB as a frame of 20 columns."""
 
 
 def file_pieces(
@@ -47,7 +45,7 @@ def file_pieces(
         kind = format_of(name, source, where)
         with _opened(name, kind, options, where) as stream, reading(name, kind, where):
             if kind == "csv":
-                pieces = csv_pieces(stream, suffixes(name), source.read_options, config, columns, PIECE_ROWS)
+                pieces = csv_pieces(stream, suffixes(name), source.read_options, config, columns)
             else:
                 pieces = _parquet_pieces(stream, config, window, columns, source.read_options)
             for piece in pieces:
@@ -110,7 +108,9 @@ def _parquet_pieces(
     if not groups:
         yield schema.empty_table().select(present).to_pandas()
         return
-    for batch in file.iter_batches(PIECE_ROWS, row_groups=groups, columns=present, **options):
+    sample = next(file.iter_batches(FEWEST_ROWS, row_groups=groups, columns=present), None)
+    rows = MOST_ROWS if sample is None else piece_rows(sample.to_pandas())
+    for batch in file.iter_batches(rows, row_groups=groups, columns=present, **options):
         yield batch.to_pandas()
 
 
