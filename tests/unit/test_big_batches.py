@@ -18,13 +18,13 @@ import factories
 
 SCRIPT = Path(__file__).parents[1] / "big_window.py"
 LIMIT_MIB = 640
-GROUP = 1 << 18
+GROUP = 1 << 17
 
 
 def piece(rows: int, seed: int, day: float) -> pd.DataFrame:
     """Return trips of a day; the names of routes are long, so that as a frame they are large and in Parquet small."""
     rng = np.random.default_rng(seed)
-    routes = np.array([f"from {a} to {b} by the way that {'passes the river ' * 40}{a + b}" for a in range(4) for b in range(5)])
+    routes = np.array([f"from {a} to {b} by the way that {'passes the river ' * 90}{a + b}" for a in range(4) for b in range(5)])
     frame = factories.make_frame(1)
     distance = rng.gamma(2.0, 2.0, rows)
     start = pd.Timestamp(factories.DAY) + pd.Timedelta(days=day)
@@ -81,14 +81,12 @@ def test_above_the_limit_everything_comes_out_as_below_it(tmp_path: Path, postgr
 
 
 def test_a_window_four_times_larger_than_the_memory_goes_through(tmp_path: Path, postgres_uri: str, store: Any) -> None:
-    pieces = 14
+    pieces = 13
     size = piece(GROUP, 0, 0).astype({"vendor": "str", "route": "str"}).memory_usage(deep=True).sum() * pieces / 2**20
     assert size > 4 * LIMIT_MIB, f"the frame has {size:.0f} MiB"
     source = write(tmp_path / "trips.parquet", pieces)
     found = answer(run(tmp_path / "home", source, postgres_uri, 1_000_000, LIMIT_MIB))
     assert found["rows"] == pieces * GROUP
-    print(found["peak_mib"], found["seconds"])
     assert len(found["metrics"]) > 30
     as_a_frame = run(tmp_path / "frame", source, postgres_uri, 10**9, LIMIT_MIB)
-    assert as_a_frame.returncode != 0
-    assert "MemoryError" in as_a_frame.stderr or "malloc" in as_a_frame.stderr or "alloc" in as_a_frame.stderr
+    assert as_a_frame.returncode != 0, "the same window as a frame fits too: the limit proves nothing"

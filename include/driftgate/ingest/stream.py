@@ -81,22 +81,21 @@ def write_stream(
     target = folder / "batch-stream.parquet"
     content, hashes, notes = ContentSum(), Growing("uint64"), _Notes()
     try:
-        with replacing(target) as temporary:
-            with _Writer(temporary) as writer:
-                for piece in pieces:
-                    found: list[str] = []
-                    frame = typed_rows(piece, config, window, found)
-                    notes.add(found)
-                    if not frame.empty:
-                        frame = frame.reset_index(drop=True)
-                        hashes.append(content.add(frame))
-                        writer.write(frame if score is None else score(frame))
-            if not content.rows:
-                return None, notes.text()
-            twice = copies(hashes.take())
-            digest = content.hexdigest(version or "")
+        with replacing(target) as temporary, _Writer(temporary) as writer:
+            for piece in pieces:
+                found: list[str] = []
+                frame = typed_rows(piece, config, window, found)
+                notes.add(found)
+                if not frame.empty:
+                    frame = frame.reset_index(drop=True)
+                    hashes.append(content.add(frame))
+                    writer.write(frame if score is None else score(frame))
     except OSError as error:
         raise SourceError(f"cannot write the batch {target}: {error.strerror or error}; check free space and permissions") from error
+    if not content.rows:
+        target.unlink()
+        return None, notes.text()
+    twice, digest = copies(hashes.take()), content.hexdigest(version or "")
     path = target.replace(folder / f"batch-{digest[:12]}.parquet")
     note = notes.text([copies_note(twice, content.rows)] if twice else [])
     return StoredBatch(path.absolute(), content.rows, path.stat().st_size, f"{PREFIX}{digest}"), note

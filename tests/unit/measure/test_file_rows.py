@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import factories
+from driftgate.calibrate.steady import SteadyError
 from driftgate.config.models import MonitorConfig
 from driftgate.estimate.estimator import estimate, fit
 from driftgate.estimate.streamed import estimate_rows
+from driftgate.labels.joining import KNOWN_AT, Filling, fill_labels
 from driftgate.measure import file_rows, large_numbers, measures
 from driftgate.measure.file_rows import FileRows
 from driftgate.measure.large_numbers import LargeNumbers
@@ -128,6 +130,35 @@ def test_ranges_over_many_windows_are_those_of_the_frame(tmp_path: Path) -> None
     assert len(ranged) > 10
     for address in ranged:
         assert (big[address].low, big[address].high) == pytest.approx((small[address].low, small[address].high), rel=1e-9), address
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+def test_late_labels_count_as_if_they_had_been_there(task: str, tmp_path: Path) -> None:
+    config, make = tasks()[task]
+    target = str(config.columns.target)
+    current = spoilt(make(3_000, 1))
+    known = current.iloc[::2].drop_duplicates("trip_id")[["trip_id", target]].assign(**{KNOWN_AT: pd.NaT})
+    current.loc[np.random.default_rng(0).random(len(current)) < 0.8, target] = None
+    filling = Filling(config, known.iloc[::-1])
+    rows = FileRows(write(current, tmp_path / "batch.parquet"), fill=filling.fill, filled=[target], needed=["trip_id", target])
+    labelled = fill_labels(config, current, known)
+    assert labelled[target].notna().sum() > current[target].notna().sum()
+    terms: dict[str, Any] = {"window": factories.make_window(), "model_version": "1"}
+    small, big = (by_address(measures.measure_batch(config, side, make(2_000, 0), **terms).metrics) for side in (labelled, rows))
+    assert list(big) == list(small)
+    for address, expected in small.items():
+        assert big[address].value == (None if expected.value is None else pytest.approx(expected.value, rel=1e-9, abs=1e-12)), address
+
+
+def test_the_steady_error_is_that_of_all_rows_together() -> None:
+    rng = np.random.default_rng(0)
+    expected, errors = rng.gamma(2, 1, 4_000), rng.normal(size=4_000)
+    for is_median in (True, False):
+        steady = SteadyError([0.5, 1.5, 3.0], [0.4, 0.0, 0.3, 0.3], is_median)
+        parts = zip(np.array_split(expected, 7), np.array_split(errors, 7), strict=True)
+        assert steady.value_of(parts) == pytest.approx(steady.value(expected, errors), rel=1e-12)
+        assert steady.value_of([(expected[expected < 1], errors[expected < 1])]) is None, "a stratum with weight has no rows"
+        assert steady.value_of([]) is None
 
 
 @pytest.mark.parametrize("order", ["reversed", "larger groups"])
