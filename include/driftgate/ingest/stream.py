@@ -92,6 +92,7 @@ def write_stream(
                     writer.write(frame if score is None else score(frame))
     except OSError as error:
         raise SourceError(f"cannot write the batch {target}: {error.strerror or error}; check free space and permissions") from error
+    pa.default_memory_pool().release_unused()  # what the last pieces took is wanted by the next steps
     if not content.rows:
         target.unlink()
         return None, notes.text()
