@@ -17,11 +17,13 @@ from sqlalchemy import event
 import factories
 from driftgate import baselines
 from driftgate.baselines import Baseline, build, ensure, judge, load, settings_hash
+from driftgate.calibrate.steady import SteadyError
 from driftgate.calibration_commands import calibrate_command
 from driftgate.config.loader import load_monitor
 from driftgate.context import Context
 from driftgate.errors import ModelNotFoundError
 from driftgate.estimate import estimator_files
+from driftgate.estimate.estimator import Estimator
 from driftgate.ingest.batch_store import write_batch
 from driftgate.measure.measures import measure_batch
 from driftgate.record.calibrations import CalibrationStore
@@ -269,6 +271,17 @@ def test_a_window_is_judged_with_the_windows_before_it(context: Context) -> None
     assert values[-1] == pytest.approx(limit.statistic([value for value, _ in history], [rows for _, rows in history]), rel=1e-6)
 
 
+def test_what_is_expected_of_a_window_is_worked_out_once(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    baseline = replace(ensure(context, None, window(), ROWS), steady=SteadyError([], [1.0], is_median=True))
+    calls: list[int] = []
+    table = Estimator.table
+    monkeypatch.setattr(Estimator, "table", lambda self, config, frame: calls.append(len(frame)) or table(self, config, frame))
+    frame = rows_of(LATER)
+    found = judge(context, baseline, frame, measured(context, frame), None)
+    assert calls == [ROWS]
+    assert None not in (found.find("estimated_mae"), found.find("steady_residual", "residual"))
+
+
 def test_labels_that_are_missing_leave_an_estimate_with_the_limit_of_the_real_score(context: Context) -> None:
     baseline = ensure(context, None, window(), ROWS)
     assert baseline.calibration is not None
@@ -296,12 +309,18 @@ def keep_days(context: Context, days: Sequence[int]) -> None:
         context.store.save_decision(Decision("trips", window(day), "source", Action.NO_ACTION))
 
 
-def test_limits_are_learned_once_the_time_before_holds_enough_windows(make: Make, saved: list[str]) -> None:
+def test_limits_are_learned_once_the_time_before_holds_enough_windows(
+    make: Make, saved: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     context = make(reference={"kind": "trailing", "length": "28d"})
     seen: dict[int, Baseline] = {}
+    read: list[int] = []
+    rows = baselines._rows
+    monkeypatch.setattr(baselines, "_rows", lambda context, version, asking: read.append(day) or rows(context, version, asking))
     for day in range(18):
         seen[day] = ensure(context, None, window(day), ROWS)
         keep_days(context, [day])
+    assert not {*range(9, 16), 17} & set(read), "the records say that there is no more to learn from"
     windows = {day: item.calibration.windows if item.calibration else None for day, item in seen.items()}
     assert windows == {day: None if day < 8 else 8 if day < 16 else 16 for day in range(18)}
     assert len(saved) == 3, "nothing at first, limits from eight windows, limits from sixteen"

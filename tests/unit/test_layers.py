@@ -35,6 +35,7 @@ LIGHT_MODULES = (
     "pipeline.py",
     "retraining.py",
     "references.py",
+    "prepared_references.py",
     "incidents.py",
     "notifications.py",
     "exporting.py",

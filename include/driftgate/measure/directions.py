@@ -27,6 +27,8 @@ EXPLAINED = 0.95
 """Share of the reference's variance that the kept directions hold; at least one direction is always left out."""
 _NO_SPREAD = 1e-12
 _NO_ERRORS = 1e-9
+_SAFE_PART = 1e-3
+"""A sum of squares of which less is left by a subtraction (a single huge value was taken away) is added up anew."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ class Layout:
     def of(cls, features: Features, frame: pd.DataFrame) -> Layout:
         numbers = [name for name, kind in features if kind == "num"]
         finite = frame[numbers].to_numpy(dtype=np.float64, na_value=np.nan)
-        centres = np.array([column[np.isfinite(column)].mean() if np.isfinite(column).any() else 0.0 for column in finite.T])
+        centres = np.array([np.median(column[np.isfinite(column)]) if np.isfinite(column).any() else 0.0 for column in finite.T])
         levels = {name: pd.Index(np.sort(frame[name].dropna().unique().astype("U"))) for name, kind in features if kind == "cat"}
         return cls(numbers, centres, levels)
 
@@ -104,10 +106,20 @@ class Base:
         """Return what the reference, or the rows of it that are kept, says."""
         rows, moments = self.rows, self.moments
         if kept is not None and not kept.all():
-            rows, moments = rows.taken(kept), moments - self.layout.moments(rows.taken(~kept))
+            rows, moments = rows.taken(kept), self._moments(kept)
         weights = _left_out(_encoding(self.layout, moments), moments, len(rows.dense))
         errors = np.sqrt((self.layout.times(rows, weights) ** 2).sum(axis=1))
         return Directions(self.layout, weights, float(errors.mean()), float(errors.std()))
+
+    def _moments(self, kept: npt.NDArray[np.bool_]) -> sparse.csr_array:
+        """Subtract the rows left out, or add up the kept ones where those are few or a difference would lose digits."""
+        if 2 * int(kept.sum()) > len(kept):
+            found = self.moments - self.layout.moments(self.rows.taken(~kept))
+            before, after = self.moments.diagonal(), found.diagonal()
+            numbers = slice(len(self.layout.numbers))
+            if np.all(after[numbers] >= _SAFE_PART * before[numbers]):
+                return found
+        return self.layout.moments(self.rows.taken(kept))
 
 
 @dataclass(frozen=True, eq=False)

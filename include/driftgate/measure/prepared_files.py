@@ -1,4 +1,4 @@
-"""A prepared reference on disk: one NumPy archive, a thirtieth of a second to read where the rows and their sorting take half a second.
+"""A prepared reference on disk: one NumPy archive, read in milliseconds, where the rows and their sorting take a hundred times as long.
 
 The archive holds the sorted values and counts as arrays and everything else as JSON in an array of bytes. It is written whole or not
 at all. What does not fit, another format, another monitor file, other rows, a damaged file, is not used; the caller makes it anew.
