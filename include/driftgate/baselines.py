@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from driftgate.calibrate.calibration import Calibration
     from driftgate.calibrate.steady import SteadyError
     from driftgate.estimate.estimator import Estimator
+    from driftgate.measure.window_rows import WindowRows
     from driftgate.record.calibrations import CalibrationStore
 
 log = logging.getLogger(__name__)
@@ -303,7 +304,7 @@ def _most_windows(context: Context, model_version: str | None, window: Window) -
 # --- judging ----------------------------------------------------------------------------------------------------------
 
 
-def completed(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame, measures: Measures) -> Measures:
+def completed(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame | WindowRows, measures: Measures) -> Measures:
     """Add what is estimated and summed up of the rows."""
     return replace(measures, metrics=(*measures.metrics, *_expected(config, baseline, frame, measures)))
 
@@ -338,17 +339,35 @@ def is_outgrown(context: Context, known: Baseline, model_version: str | None, wi
     return _knows_more(context, known.calibration, model_version, window)
 
 
-def _expected(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame, measures: Measures) -> list[Metric]:
+def _expected(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame | WindowRows, measures: Measures) -> list[Metric]:
     """Return the estimated performance and the steady error; what is expected of the rows is worked out once for both."""
+    import pandas as pd
+
     from driftgate.estimate.estimator import estimate
     from driftgate.estimate.scoring import score_estimates
 
+    if not isinstance(frame, pd.DataFrame):
+        return _expected_of_pieces(config, baseline, frame, measures)
     estimator, metrics, loss = baseline.estimator, list[Metric](), None
     if estimator is not None and not estimator.reason and len(frame):
         expected = estimator.expect(config, frame)
         found = estimate(config, estimator, frame, expected)
         metrics, loss = [*found, *score_estimates(found, measures.metrics)], expected.losses()
     return metrics + _steady(config, baseline, frame, loss)
+
+
+def _expected_of_pieces(config: MonitorConfig, baseline: Baseline, rows: WindowRows, measures: Measures) -> list[Metric]:
+    """Return the same for rows that are read piece by piece."""
+    from driftgate.estimate.scoring import score_estimates
+    from driftgate.estimate.streamed import estimate_rows
+
+    found = estimate_rows(config, baseline.estimator, rows) if baseline.estimator is not None else []
+    metrics = [*found, *score_estimates(found, measures.metrics)]
+    if baseline.steady is not None:
+        loss, names = expected_loss(config, baseline.estimator), config.columns.all
+        value = baseline.steady.value_of(calibrating.errors_of(config, piece, loss) for piece in rows.chunks(names))
+        metrics += [] if value is None else [calibrating.steady_metric(config, value)]
+    return metrics
 
 
 def _steady(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame, loss: np.ndarray | None) -> list[Metric]:

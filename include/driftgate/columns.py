@@ -102,12 +102,23 @@ def segment_rows(values: pd.Series, column: str, minimum_rows: int, limit: int |
     limit
         Largest number of segments; None: no limit.
     """
-    codes, known = pd.factorize(values)
-    codes, names = pd.factorize(np.array([*map(label, known), _MISSING], dtype=object)[codes])  # a missing value has the code -1
+    codes, names = segment_values(values)
     rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes, minlength=len(names)))[:-1])
     enough = [(name, found) for name, found in zip(names, rows, strict=False) if len(found) >= minimum_rows]
     largest = sorted(enough, key=lambda item: (-len(item[1]), item[0]))[:limit]
-    return {f"{column}={_storable(name)}": found for name, found in largest}
+    return {segment_name(column, name): found for name, found in largest}
+
+
+def segment_values(values: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Return the number of every row's value, and the values as text; missing ones are a value of their own."""
+    codes, known = pd.factorize(values)
+    codes, names = pd.factorize(np.array([*map(label, known), _MISSING], dtype=object)[codes])  # a missing value has the code -1
+    return codes, [str(name) for name in names]
+
+
+def segment_name(column: str, value: str) -> str:
+    """Return the name of a segment, for example ``origin=EWR``."""
+    return f"{column}={_storable(value)}"
 
 
 def _storable(value: str) -> str:

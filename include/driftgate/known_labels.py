@@ -11,6 +11,8 @@ from driftgate.records import Batch, Window
 from driftgate.storage import locate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from driftgate.label_records import LabelBatch
@@ -33,6 +35,25 @@ def with_known_labels(context: Context, batch: Batch, frame: pd.DataFrame) -> pd
 
     known = read_known(LabelStore(context.store.engine).latest(batch.monitor, batch.window))
     return frame if known is None else fill_labels(context.config, frame, known)
+
+
+def known_filling(context: Context, batch: Batch) -> Callable[[pd.DataFrame], pd.DataFrame] | None:
+    """Return what fills the labels that arrived since a batch was ingested into pieces of it; None where there are none.
+
+    The labels are held in memory, some 100 bytes for each.
+
+    Raises
+    ------
+    SourceError
+        If labels have arrived but their file is gone.
+    """
+    if context.config.labels is None:
+        return None
+    from driftgate.labels.joining import Filling
+    from driftgate.record.labels import LabelStore
+
+    known = read_known(LabelStore(context.store.engine).latest(batch.monitor, batch.window))
+    return None if known is None else Filling(context.config, known).fill
 
 
 def with_source_labels(context: Context, window: Window, frame: pd.DataFrame) -> pd.DataFrame:

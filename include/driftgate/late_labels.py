@@ -231,14 +231,15 @@ def _join(context: Context, batch: Batch, latest: LabelBatch | None) -> Joined:
     from driftgate.labels.joining import join_labels
 
     found = source_labels(context, batch.window)
-    rows = _rows(batch)
+    rows = _rows(context.config, batch)
     return join_labels(context.config, rows, _no_labels(context.config, rows) if found is None else found, _former(latest))
 
 
-def _rows(batch: Batch) -> pd.DataFrame:
+def _rows(config: MonitorConfig, batch: Batch) -> pd.DataFrame:
+    """Return ids and targets of a batch, which is all that labels are joined by; also of a big one they are held in memory."""
     from driftgate.ingest.batch_store import read_batch
 
-    return read_batch(str(batch.path))
+    return read_batch(str(batch.path), list(dict.fromkeys([*config.columns.id, str(config.columns.target)])))
 
 
 def _no_labels(config: MonitorConfig, rows: pd.DataFrame) -> pd.DataFrame:
@@ -282,7 +283,7 @@ def _append_first(context: Context, batch: Batch, version: str) -> LabelBatch:
     """Keep what stood in the record before any label arrived."""
     from driftgate.labels.joining import join_labels
 
-    rows = _rows(batch)
+    rows = _rows(context.config, batch)
     counts = join_labels(context.config, rows, _no_labels(context.config, rows)).counts
     first = LabelBatch(batch.monitor, batch.window, FIRST_REVISION, batch.content_hash, version, "", None, counts)
     stored = context.store.load_measures(batch.monitor, batch.window, version) or Measures(batch.monitor, batch.window, version, batch.rows)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from driftgate.baselines import Baseline
     from driftgate.ingest.roles import PlacedRows
+    from driftgate.measure.file_rows import FileRows
     from driftgate.references import Reference
     from driftgate.report.evidently_report import RenderedReport
 
@@ -130,13 +131,11 @@ def read(context: Context, window: Window, version: str | None, placed: PlacedRo
     placed
         An answer of the source that holds the window's rows; None: the source is asked.
     """
-    from driftgate.ingest.batch_store import write_batch
-    from driftgate.window_rows import read_window
+    from driftgate.big_batches import keep_rows, keep_window
 
-    frame, note = read_window(context, window, version, placed=placed)
-    if frame.empty:
+    stored, note = keep_window(context, window, version) if placed is None else keep_rows(context, window, version, placed)
+    if stored is None:
         return Batch(context.config.id, window, BatchStatus.NO_DATA, note=note)
-    stored = write_batch(frame, context.settings.window_dir(context.config.id, window.key))
     return Batch(
         monitor=context.config.id,
         window=window,
@@ -158,9 +157,11 @@ def gate(context: Context, batch: Batch, *, build_docs: bool = True, training: b
 
     With ``training`` (windows of the past that a model is trained on) nobody is told: no incident is opened or closed.
     """
+    from driftgate.big_batches import gate_rows
     from driftgate.gate.checkpoint import run_gate
 
-    result = run_gate(context.config, batch.window, load_rows(batch), context.settings, build_docs=build_docs, docs_lock=context.docs_lock)
+    rows = gate_rows(context, batch)
+    result = run_gate(context.config, batch.window, rows, context.settings, build_docs=build_docs, docs_lock=context.docs_lock)
     record_gate(context, batch, result, training=training)
     return result
 
@@ -199,7 +200,9 @@ def gate_failure(context: Context, result: GateResult, page: str | None = None) 
 
 def measure(context: Context, batch: Batch) -> Measures:
     """Compare the batch with the reference and judge what comes out; also written as measures.json into the window's folder."""
-    measures = measure_rows(context, batch, labelled_rows(context, batch))
+    from driftgate.big_batches import measured_rows
+
+    measures = measure_rows(context, batch, measured_rows(context, batch))
     keep_measures(context, measures)
     return measures
 
@@ -209,7 +212,7 @@ def keep_measures(context: Context, measures: Measures) -> None:
     write_json(measures_path(context, measures.window), to_dict(measures))
 
 
-def measure_rows(context: Context, batch: Batch, frame: pd.DataFrame) -> Measures:
+def measure_rows(context: Context, batch: Batch, frame: pd.DataFrame | FileRows) -> Measures:
     """Measure and judge rows of a batch's window, for example with labels that came later."""
     from driftgate import baselines
 
@@ -227,7 +230,7 @@ def compared_with(context: Context, batch: Batch) -> Reference:
     return reference
 
 
-def measure_alone(context: Context, batch: Batch, frame: pd.DataFrame, reference: Reference, baseline: Baseline) -> Measures:
+def measure_alone(context: Context, batch: Batch, frame: pd.DataFrame | FileRows, reference: Reference, baseline: Baseline) -> Measures:
     """Measure what follows from a window's rows, its reference and its baseline, and needs no other window; see :func:`judge`."""
     from driftgate import baselines
     from driftgate.kpi_queries import read_kpis
@@ -256,10 +259,10 @@ def judge(context: Context, baseline: Baseline, measures: Measures) -> Measures:
 
 
 def labelled_rows(context: Context, batch: Batch) -> pd.DataFrame:
-    """Return the rows of a batch with the labels known by now."""
-    from driftgate.known_labels import with_known_labels
+    """Return the rows of a batch with the labels known by now; of a big one some, evenly spread."""
+    from driftgate.big_batches import spread_rows
 
-    return with_known_labels(context, batch, load_rows(batch))
+    return spread_rows(context, batch)
 
 
 def measures_path(context: Context, window: Window) -> DataPath:
@@ -275,15 +278,6 @@ def reference_path(context: Context, window: Window) -> DataPath:
 def load_measures(path: str | DataPath) -> Measures:
     """Read measures back from their file."""
     return Measures.from_dict(json.loads(locate(path).read_text(encoding="utf-8")))
-
-
-def load_rows(batch: Batch) -> pd.DataFrame:
-    """Return the rows of a batch as ingest kept them."""
-    from driftgate.ingest.batch_store import read_batch
-
-    if batch.path is None:
-        raise SourceError(f"monitor {batch.monitor}: window {batch.window} has no data; nothing can be computed on it")
-    return read_batch(batch.path)
 
 
 # --- record -----------------------------------------------------------------------------------------------------------

@@ -81,14 +81,25 @@ def time_units(config: MonitorConfig, timestamps: pd.Series) -> tuple[np.ndarray
     tuple
         Number of the unit of each row, and what a unit is: ``days``, ``windows`` or ``rows``.
     """
+    local = local_times(config, timestamps)
+    for size in unit_sizes(config):
+        units = blocks(local // size)
+        if len(units) and units.max() + 1 >= MINIMUM_BLOCKS:
+            return units, "days" if size == np.timedelta64(_DAY) else "windows"
+    return single_rows(len(timestamps)), "rows"
+
+
+def unit_sizes(config: MonitorConfig) -> list[np.timedelta64]:
+    """Return the lengths of time that units may have, the longest first."""
+    return [np.timedelta64(size) for size in sorted({max(config.window.size, _DAY), config.window.size}, reverse=True)]
+
+
+def local_times(config: MonitorConfig, timestamps: pd.Series) -> np.ndarray:
+    """Return the times on the clocks of the monitor's time zone, as time since 1970."""
     import pandas as pd
 
     local = timestamps.dt.tz_convert(config.schedule.timezone).dt.tz_localize(None)
-    for size in sorted({max(config.window.size, _DAY), config.window.size}, reverse=True):
-        units = blocks((local - pd.Timestamp(0)).to_numpy() // np.timedelta64(size))
-        if len(units) and units.max() + 1 >= MINIMUM_BLOCKS:
-            return units, "days" if size == _DAY else "windows"
-    return single_rows(len(timestamps)), "rows"
+    return np.asarray((local - pd.Timestamp(0)).to_numpy())
 
 
 # --- resamples --------------------------------------------------------------------------------------------------------

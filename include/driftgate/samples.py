@@ -62,6 +62,11 @@ class Numbers:
         starts = np.flatnonzero(np.concatenate([[True], self.values[1:] != self.values[:-1]]))
         return self.values[starts], np.diff(starts, append=len(self.values)).astype(np.int64)
 
+    @cached_property
+    def largest_count(self) -> int:
+        """Rows of the most frequent value; 0 without rows."""
+        return int(self.distinct()[1].max()) if self.rows else 0
+
     def counted(self) -> Numbers:
         """Return the same sample as distinct values with counts."""
         return self if self.counts is not None else Numbers(*self.distinct())
@@ -171,6 +176,11 @@ class Categories:
         """Number of rows."""
         return int(self.counts.sum())
 
+    @property
+    def largest_count(self) -> int:
+        """Rows of the most frequent category; 0 without rows."""
+        return int(self.counts.max()) if len(self.counts) else 0
+
     def expanded(self) -> Names:
         """Return one element per row, in the order of the names."""
         return np.repeat(self.names, self.counts)
@@ -182,6 +192,11 @@ class Categories:
 
 
 Sample = Numbers | Categories
+
+
+def fewer_first(one: Numbers, other: Numbers) -> tuple[Numbers, Numbers]:
+    """Return both samples, the one of fewer elements first: what is symmetrical is worked out at its values."""
+    return (one, other) if len(one.values) <= len(other.values) else (other, one)
 
 
 def sample_of(values: npt.NDArray[Any]) -> Sample:
@@ -245,6 +260,5 @@ class ColumnSummary:
     def most_frequent_share(self) -> float | None:
         """Rows of the most frequent value as a share of the rows with one (an infinity is a value); None without any."""
         known = self.rows - self.missing
-        counts = counts_of(self.sample)
-        largest = max(int(counts.max()) if len(counts) else 0, self.minus_infinite, self.infinite - self.minus_infinite)
+        largest = max(self.sample.largest_count, self.minus_infinite, self.infinite - self.minus_infinite)
         return largest / known if known else None

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from driftgate import baselines, pipeline
+from driftgate.big_batches import measured_rows
 from driftgate.context import Context
 from driftgate.errors import DriftgateError, ServiceError
 from driftgate.records import Action, BatchStatus, Decision, GateVerdict, Measures, Window
@@ -113,12 +114,12 @@ class Settler:
     def _judged(self, context: SettlingContext, store: BufferedStore, prepared: Prepared) -> Measures:
         if looks_back(context):
             store.flush()  # the reference is made of the records
-            return pipeline.measure_rows(context, prepared.batch, pipeline.labelled_rows(context, prepared.batch))
+            return pipeline.measure_rows(context, prepared.batch, measured_rows(context, prepared.batch))
         baseline, mark = self._baseline_of(context, store, prepared)
         measures = prepared.measures
         if measures is None or prepared.baseline != mark:
             batch = prepared.batch
-            frame, reference = pipeline.labelled_rows(context, batch), pipeline.compared_with(context, batch)
+            frame, reference = measured_rows(context, batch), pipeline.compared_with(context, batch)
             measures = pipeline.measure_alone(context, batch, frame, reference, baseline)
         return pipeline.judge(context, baseline, measures)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from driftgate.samples import Counts, Numbers, Sample, counts_together, sample_of
+from driftgate.samples import Counts, Numbers, Sample, counts_together, fewer_first, sample_of
 
 CHISQUARE = "chisquare_two_sample"
 MANN_WHITNEY = "mannw_two_sided"
@@ -126,8 +126,10 @@ def mann_whitney_p_value(reference: Numbers, current: Numbers) -> float:
 
 def pairs_won(current: Numbers, reference: Numbers) -> int:
     """Return twice the number of pairs in which the current value is the larger one, ties counted half."""
-    values, counts = current.distinct()
-    return int(((reference.below(values) + reference.not_above(values)) * counts).sum())  # whole numbers: no order of rows matters
+    few, many = fewer_first(current, reference)
+    values, counts = few.distinct()
+    won = int(((many.below(values) + many.not_above(values)) * counts).sum())  # whole numbers: no order of rows matters
+    return won if few is current else 2 * current.rows * reference.rows - won
 
 
 def cramer_von_mises_p_value(reference: Numbers, current: Numbers) -> float:

@@ -11,12 +11,8 @@ from driftgate.records import Window
 if TYPE_CHECKING:
     import pandas as pd
 
-    from driftgate.ingest.roles import PlacedRows
 
-
-def read_window(
-    context: Context, window: Window, version: str | None, *, labelled: bool = False, placed: PlacedRows | None = None
-) -> tuple[pd.DataFrame, str | None]:
+def read_window(context: Context, window: Window, version: str | None, *, labelled: bool = False) -> tuple[pd.DataFrame, str | None]:
     """Return the rows of a window, typed by role, and what people should know about them.
 
     Parameters
@@ -25,23 +21,19 @@ def read_window(
         The model version that scores the rows; None leaves them as the source has them.
     labelled
         Fill in the labels that their own source has now: for rows that are never restated, those of a reference.
-    placed
-        An answer of the source that holds the window's rows; None: the source is asked.
 
     Raises
     ------
     SourceError
         The rows could not be read or do not fit the column roles.
     """
-    from driftgate.ingest.roles import place_rows, source_columns, type_rows
+    from driftgate.ingest.roles import apply_roles, source_columns
     from driftgate.ingest.source import read_rows
     from driftgate.serve.scoring import score
 
     config = context.config
-    if placed is None:
-        found = read_rows(config, window, source_columns(config), context.settings, connection_uri=context.connection_uri)
-        placed = place_rows(found, config, window)
-    frame, note = type_rows(placed, config, window)
+    found = read_rows(config, window, source_columns(config), context.settings, connection_uri=context.connection_uri)
+    frame, note = apply_roles(found, config, window)
     if labelled:
         frame = with_source_labels(context, window, frame)
     if version is None or frame.empty:

@@ -12,18 +12,20 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from driftgate import baselines, pipeline
 from driftgate.config.windows import label
 from driftgate.context import Context
 from driftgate.errors import DriftgateError, GateError, ServiceError, SourceError
-from driftgate.files import replacing
-from driftgate.known_labels import with_known_labels
+from driftgate.files import write_text
 from driftgate.records import Batch, BatchStatus, GateResult, GateVerdict, Measures, Window, to_dict
 from driftgate.storage import DataPath, locate
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from driftgate.baselines import Baseline
     from driftgate.gate.checkpoint import Gate
     from driftgate.ingest.together import WindowsReader
@@ -129,25 +131,27 @@ class WindowsTogether:
         if batch.status is BatchStatus.NO_DATA:
             return Prepared(batch)
         prepared = Prepared(batch, is_new=not is_kept)
-        return self._measured(self._gated(prepared))
+        return self._gated(prepared)
 
     def _read(self, window: Window) -> Batch:
-        placed = self._reader.rows(window)
-        return replace(pipeline.read(self.context, window, self._version, placed), dag_run=self.dag_run)
+        return replace(pipeline.read(self.context, window, self._version, self._reader.together), dag_run=self.dag_run)
 
     def _gated(self, prepared: Prepared) -> Prepared:
+        from driftgate.big_batches import gate_rows
         from driftgate.gate.checkpoint import Docs
 
-        self._frame = pipeline.load_rows(prepared.batch)
-        return replace(prepared, gate=self._gate.run(prepared.window, self._frame, docs=Docs.LATER))
+        rows = gate_rows(self.context, prepared.batch)
+        return self._measured(replace(prepared, gate=self._gate.run(prepared.window, rows, docs=Docs.LATER)), rows)
 
-    def _measured(self, prepared: Prepared) -> Prepared:
+    def _measured(self, prepared: Prepared, rows: pd.DataFrame | Path) -> Prepared:
+        from driftgate.big_batches import measured_rows
+
         baseline = self._baseline(prepared.batch.model_version)
         if not prepared.has_passed or baseline is None:
             return prepared
         batch = prepared.batch
         try:
-            frame = with_known_labels(self.context, batch, self._frame)
+            frame = measured_rows(self.context, batch, None if isinstance(rows, Path) else rows)
             reference = pipeline.compared_with(self.context, batch)
             measures = pipeline.measure_alone(self.context, batch, frame, reference, baseline)
         except (ServiceError, GateError):
@@ -179,7 +183,7 @@ class WindowsTogether:
     def _gate(self) -> Gate:
         from driftgate.gate.checkpoint import Gate
 
-        return Gate(self.context.config, self.context.settings)
+        return Gate(self.context.config, self.context.settings, self.context.docs_lock)
 
     @cached_property
     def _baselines(self) -> dict[str | None, Baseline | None]:
@@ -206,8 +210,7 @@ class WindowsTogether:
 
     def _keep(self, prepared: Prepared) -> Prepared:
         content = {"conditions": self._conditions, "prepared": to_dict(prepared)}
-        with replacing(prepared_path(self.context, prepared.window)) as temporary:
-            temporary.write_text(json.dumps(content), encoding="utf-8")
+        write_text(prepared_path(self.context, prepared.window), json.dumps(content))
         return prepared
 
     def _kept(self, window: Window) -> Prepared | None:

@@ -59,6 +59,7 @@ LIGHT_MODULES = (
     "reference_rows.py",
     "calibrating.py",
     "baselines.py",
+    "big_batches.py",
     "calibration_commands.py",
     "rules.py",
     "config",

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from driftgate.config.batch import BatchConfig
 from driftgate.config.calibration import BudgetConfig, DetectConfig
 from driftgate.config.execution import ExecutionConfig
 from driftgate.config.fairness import FairnessConfig, check_fairness
@@ -229,6 +230,7 @@ class MonitorConfig(Section):
     columns: ColumnRoles
     schedule: ScheduleConfig = ScheduleConfig()
     window: WindowConfig = WindowConfig()
+    batch: BatchConfig = BatchConfig()
     model: ModelConfig = ModelConfig()
     reference: ReferenceConfig = ReferenceConfig()
     gate: GateConfig = GateConfig()

@@ -70,6 +70,11 @@ class Estimator:
         """Return what is expected of rows whose prediction is known, see :mod:`tables`."""
         return _expected(config, self.model, self.positive, frame)
 
+    def chance(self, proba: np.ndarray) -> np.ndarray:
+        """Return the calibrated probabilities of being positive (binary)."""
+        assert isinstance(self.model, Calibrator)
+        return self.model.chance(proba)
+
     def expect(self, config: MonitorConfig, frame: pd.DataFrame) -> Expected:
         """Work out what is expected of the rows of a window, for everything that asks.
 
@@ -141,9 +146,13 @@ def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame, e
     rows = expected.rows
     if not len(rows):
         return []
-    found = score_function(estimator.task)(expected.table)
-    verdict = MetricVerdict.TOO_FEW_ROWS if len(rows) < config.measures.minimum_rows else None
-    return [_metric(estimator, name, found.get(name), len(rows), verdict) for name in estimator.spreads]
+    return estimates(config, estimator, score_function(estimator.task)(expected.table), len(rows))
+
+
+def estimates(config: MonitorConfig, estimator: Estimator, found: Mapping[str, float], rows: int) -> list[Metric]:
+    """Write expected scores of so many rows as metrics, see :func:`estimate`."""
+    verdict = MetricVerdict.TOO_FEW_ROWS if rows < config.measures.minimum_rows else None
+    return [_metric(estimator, name, found.get(name), rows, verdict) for name in estimator.spreads]
 
 
 def _metric(estimator: Estimator, name: str, value: float | None, rows: int, verdict: MetricVerdict | None) -> Metric:

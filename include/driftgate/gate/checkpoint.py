@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,6 +15,7 @@ import pandas as pd
 from driftgate.config.models import MonitorConfig
 from driftgate.errors import GateError
 from driftgate.files import write_json, write_text
+from driftgate.gate.big import BigBatch, answering
 from driftgate.gate.context import open_context
 from driftgate.gate.data_docs import update_site
 from driftgate.gate.details import failed_expectations, judge
@@ -24,9 +27,11 @@ from driftgate.settings import Settings
 from driftgate.storage import DataPath
 
 if TYPE_CHECKING:
-    from great_expectations import Checkpoint
+    from great_expectations import Checkpoint, ExpectationSuite
     from great_expectations.checkpoint.checkpoint import CheckpointResult
+    from great_expectations.core.batch_definition import BatchDefinition
     from great_expectations.data_context import AbstractDataContext
+    from great_expectations.datasource.fluent import PandasDatasource
 
 RESULT_FILE = "gate.json"
 _NO_SUITE = ""
@@ -38,7 +43,7 @@ DocsLock = Callable[[], AbstractContextManager[None] | None]
 def run_gate(
     config: MonitorConfig,
     window: Window,
-    frame: pd.DataFrame,
+    frame: pd.DataFrame | Path,
     settings: Settings,
     *,
     build_docs: bool = True,
@@ -46,6 +51,16 @@ def run_gate(
 ) -> GateResult:
     """Validate one batch against the monitor's suite: :class:`Gate` for a single window."""
     return Gate(config, settings, docs_lock).run(window, frame, docs=Docs.DRAWN if build_docs else Docs.NONE)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What is made once for all windows of a monitor."""
+
+    checkpoint: Checkpoint
+    suite: ExpectationSuite
+    source: PandasDatasource
+    data: BatchDefinition[Any]
 
 
 class Docs(Enum):
@@ -73,11 +88,16 @@ class Gate:
 
     def __init__(self, config: MonitorConfig, settings: Settings, docs_lock: DocsLock | None = None) -> None:
         self._config, self._settings, self._docs_lock = config, settings, docs_lock
-        self._checkpoint: Checkpoint | None = None
+        self._made: _Made | None = None
         self._quick = Quick()
 
-    def run(self, window: Window, frame: pd.DataFrame, *, docs: Docs = Docs.DRAWN) -> GateResult:
+    def run(self, window: Window, frame: pd.DataFrame | Path, *, docs: Docs = Docs.DRAWN) -> GateResult:
         """Validate the batch of a window.
+
+        Parameters
+        ----------
+        frame
+            The rows; or the batch's file, which is then read in pieces (:mod:`driftgate.gate.big`).
 
         Raises
         ------
@@ -107,27 +127,36 @@ class Gate:
     def _context(self) -> AbstractDataContext:
         return open_context()
 
-    def _validate(self, window: Window, frame: pd.DataFrame, where: str) -> tuple[CheckpointResult, dict[str, Any]]:
+    def _validate(self, window: Window, frame: pd.DataFrame | Path, where: str) -> tuple[CheckpointResult, dict[str, Any]]:
         """Run the checkpoint; name and time of its run come from the window, so that a repeated run has the same identity."""
         from great_expectations.core.run_identifier import RunIdentifier
 
-        if self._checkpoint is None:
-            self._checkpoint = self._make_checkpoint(where)
+        made = self._made = self._made or self._make(where)
         run = RunIdentifier(run_name=f"{self._config.id}-{window.key}", run_time=window.start)
-        with self._quick.run():
-            result = self._checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)
+        with self._shown(made, frame, where) as shown, self._quick.run():
+            result = made.checkpoint.run(batch_parameters={"dataframe": shown}, run_id=run)
             return result, next(iter(result.run_results.values())).to_json_dict()
 
-    def _make_checkpoint(self, where: str) -> Checkpoint:
+    @contextmanager
+    def _shown(self, made: _Made, frame: pd.DataFrame | Path, where: str) -> Iterator[pd.DataFrame]:
+        """Yield what the checkpoint is shown as the batch: the rows, or one row of a file whose metrics are known beforehand."""
+        if not isinstance(frame, Path):
+            yield frame
+            return
+        batch = BigBatch(frame, where)
+        with answering(batch.metrics(self._context, made.data, made.suite), made.source.get_execution_engine()):
+            yield batch.head
+
+    def _make(self, where: str) -> _Made:
         from great_expectations import Checkpoint, ValidationDefinition
 
         context, config = self._context, self._config
         suite = context.suites.add(load_suite(str(config.gate.suite), self._settings, where))
-        asset = context.data_sources.add_pandas(config.id).add_dataframe_asset("batch")
-        definition = context.validation_definitions.add(
-            ValidationDefinition(name=config.id, data=asset.add_batch_definition_whole_dataframe("window"), suite=suite)
-        )
-        return context.checkpoints.add(Checkpoint(name=config.id, validation_definitions=[definition], result_format="SUMMARY"))
+        source = context.data_sources.add_pandas(config.id)
+        data = source.add_dataframe_asset("batch").add_batch_definition_whole_dataframe("window")
+        definition = context.validation_definitions.add(ValidationDefinition(name=config.id, data=data, suite=suite))
+        checkpoint = Checkpoint(name=config.id, validation_definitions=[definition], result_format="SUMMARY")
+        return _Made(context.checkpoints.add(checkpoint), suite, source, data)
 
     def _page(self, result: CheckpointResult, docs: Docs, where: str) -> str | None:
         stored = self._keep(result, where)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
 import fsspec.compression
@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.csv
 
 from driftgate.config.models import MonitorConfig
+from driftgate.ingest.pieces import FEWEST_ROWS, piece_rows
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
 _OTHER_LAYOUT = frozenset(
@@ -37,6 +38,33 @@ def read_csv(
     ValueError, OSError, EOFError
         If the content is no CSV, or not what its compression promises. (Errors of pandas and pyarrow are ValueErrors.)
     """
+    stream, arguments = _prepared(stream, suffixes, options, config, columns)
+    return cast(pd.DataFrame, pd.read_csv(stream, **arguments))
+
+
+def csv_pieces(
+    stream: BinaryIO, suffixes: Sequence[str], options: Mapping[str, Any], config: MonitorConfig, columns: Sequence[str]
+) -> Iterator[pd.DataFrame]:
+    """Parse the needed columns in pieces of bounded size; see :func:`read_csv`.
+
+    The types that pandas finds may differ from piece to piece; the roles of the columns settle them.
+    """
+    stream, arguments = _prepared(stream, suffixes, options, config, columns)
+    with pd.read_csv(stream, **{**arguments, "iterator": True}) as reader:
+        rows = FEWEST_ROWS
+        try:
+            while True:
+                piece = reader.get_chunk(rows)
+                rows = piece_rows(piece) if rows == FEWEST_ROWS else rows
+                yield piece
+        except StopIteration:
+            return
+
+
+def _prepared(
+    stream: BinaryIO, suffixes: Sequence[str], options: Mapping[str, Any], config: MonitorConfig, columns: Sequence[str]
+) -> tuple[BinaryIO, dict[str, Any]]:
+    """Check the lines and return what pandas reads, with its arguments."""
     wanted = set(columns)
     arguments: dict[str, Any] = {
         "sep": "\t" if ".tsv" in suffixes else ",",
@@ -50,7 +78,7 @@ def read_csv(
     if not _OTHER_LAYOUT & options.keys():
         _check_fields(stream, str(arguments.get("delimiter") or arguments["sep"]), str(options.get("encoding", "utf8")))
         stream.seek(0)
-    return cast(pd.DataFrame, pd.read_csv(stream, **arguments))
+    return stream, arguments
 
 
 def _text_columns(config: MonitorConfig) -> list[str]:

@@ -62,15 +62,34 @@ def place_rows(frame: pd.DataFrame, config: MonitorConfig, window: Window) -> Pl
 
 def type_rows(placed: PlacedRows, config: MonitorConfig, window: Window) -> tuple[pd.DataFrame, str | None]:
     """Do the part of :func:`apply_roles` that is about the rows of one window."""
-    where, notes = f"monitor {config.id}, window {window}", list(placed.notes)
-    inside = (placed.moments >= window.start) & (placed.moments < window.end)
-    frame = placed.frame[inside].assign(**{config.columns.timestamp: placed.moments[inside]})
-    typed = pd.DataFrame({name: _typed(frame[name], name, config, where, notes) for name in frame.columns}, index=frame.index)
-    typed = _sorted(typed, config)
+    notes = list(placed.notes)
+    typed = _sorted(_typed_placed(placed, config, window, notes), config)
     duplicates = int(typed.duplicated().sum())
     if duplicates:
-        notes.append(f"{duplicates} of {len(typed)} rows are exact copies of another row")
+        notes.append(copies_note(duplicates, len(typed)))
     return typed, "; ".join(notes) or None
+
+
+def typed_rows(frame: pd.DataFrame, config: MonitorConfig, window: Window, notes: list[str]) -> pd.DataFrame:
+    """Type the columns by role and keep the rows of the window, in the order of the source; see :func:`apply_roles`.
+
+    Every value is read alone, so the rows of a source may also come in pieces.
+    """
+    placed = place_rows(frame, config, window)
+    notes += placed.notes
+    return _typed_placed(placed, config, window, notes)
+
+
+def _typed_placed(placed: PlacedRows, config: MonitorConfig, window: Window, notes: list[str]) -> pd.DataFrame:
+    where = f"monitor {config.id}, window {window}"
+    inside = (placed.moments >= window.start) & (placed.moments < window.end)
+    frame = placed.frame[inside].assign(**{config.columns.timestamp: placed.moments[inside]})
+    return pd.DataFrame({name: _typed(frame[name], name, config, where, notes) for name in frame.columns}, index=frame.index)
+
+
+def copies_note(copies: int, rows: int) -> str:
+    """Say that rows are duplicated."""
+    return f"{copies} of {rows} rows are exact copies of another row"
 
 
 def _complete(frame: pd.DataFrame, config: MonitorConfig, where: str, notes: list[str]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,8 @@ from driftgate.ingest.placeholders import variable
 from driftgate.records import Window
 
 _CONNECT_SECONDS = 10
+_PIECE_ROWS = 100_000
+"""Rows that are fetched at a time."""
 
 
 def read_query(
@@ -40,12 +42,24 @@ def read_query(
     ServiceError
         If the server does not answer.
     """
+    return pd.concat(query_pieces(config, source, window, columns, connection_uri=connection_uri), ignore_index=True)
+
+
+def query_pieces(
+    config: MonitorConfig,
+    source: SqlQuery,
+    window: Window,
+    columns: list[str],
+    *,
+    connection_uri: Callable[[str], str] | None = None,
+) -> Iterator[pd.DataFrame]:
+    """Run the query and yield its rows in pieces, one at least; the server keeps the rest. See :func:`read_query`."""
     where = f"monitor {config.id}, window {window}"
     url = _address(source, where, connection_uri)
     engine = _engine(url, config, where)
     try:
         with engine.connect() as connection:
-            return _fetch(connection, source.query, _bounds(config, window, url), columns)
+            yield from _fetch(connection, source.query, _bounds(config, window, url), columns)
     except sa.exc.DBAPIError as error:
         raise _database_error(error, url, where) from error
     except sa.exc.SQLAlchemyError as error:
@@ -83,14 +97,18 @@ def _bounds(config: MonitorConfig, window: Window, url: sa.URL) -> dict[str, Any
     return dict(local)
 
 
-def _fetch(connection: sa.Connection, query: str, bounds: dict[str, Any], columns: list[str]) -> pd.DataFrame:
+def _fetch(connection: sa.Connection, query: str, bounds: dict[str, Any], columns: list[str]) -> Iterator[pd.DataFrame]:
     text = query.strip().rstrip(";").rstrip()
     present = _present_columns(connection, text, bounds, columns)
     if present:
         names = ", ".join(connection.dialect.identifier_preparer.quote_identifier(name) for name in present)
         text = f"SELECT {names} FROM (\n{text}\n) AS driftgate_rows"  # noqa: S608 - the query is the user's own, names are quoted
-    result = connection.execute(sa.text(text), bounds)
-    return pd.DataFrame.from_records([tuple(row) for row in result], columns=list(result.keys()))
+    result = connection.execution_options(stream_results=True, max_row_buffer=_PIECE_ROWS).execute(sa.text(text), bounds)
+    labels = list(result.keys())
+    rows = result.fetchmany(_PIECE_ROWS)
+    yield pd.DataFrame.from_records([tuple(row) for row in rows], columns=labels)
+    while rows := result.fetchmany(_PIECE_ROWS):
+        yield pd.DataFrame.from_records([tuple(row) for row in rows], columns=labels)
 
 
 def _present_columns(connection: sa.Connection, text: str, bounds: dict[str, Any], columns: list[str]) -> list[str]:

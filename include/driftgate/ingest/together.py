@@ -12,7 +12,8 @@ from driftgate.config.models import MonitorConfig
 from driftgate.config.sources import FilesSource
 from driftgate.errors import SourceError
 from driftgate.ingest.roles import PlacedRows, place_rows, source_columns
-from driftgate.ingest.source import read_rows
+from driftgate.ingest.source import read_pieces
+from driftgate.ingest.stream import split
 from driftgate.records import Window
 from driftgate.settings import Settings
 
@@ -38,21 +39,18 @@ class WindowsReader:
         connection_uri: Callable[[str], str] | None = None,
     ) -> None:
         self._config, self._windows, self._settings, self._connection_uri = config, windows, settings, connection_uri
-        self.reads = 0
-        """How often the source was asked."""
-
-    def rows(self, window: Window) -> PlacedRows:
-        """Return rows among which are those of the window; errors as for :func:`driftgate.ingest.source.read_rows`."""
-        together = self._together
-        return place_rows(self._read(window), self._config, window) if together is None else together
 
     @cached_property
-    def _together(self) -> PlacedRows | None:
+    def together(self) -> PlacedRows | None:
+        """The rows of all windows; None where each window has to be read by itself."""
         if len(self._windows) < 2 or not _is_additive(self._config):
             return None
         span = Window(min(window.start for window in self._windows), max(window.end for window in self._windows))
         try:
             found = self._read(span)
+            if found is None:
+                log.info("monitor %s: %s is read window by window: more than batch.stream_above rows", self._config.id, span)
+                return None
             placed = place_rows(found, self._config, span)
         except SourceError as error:
             log.info("monitor %s: %s is read window by window: %s", self._config.id, span, error)
@@ -62,10 +60,17 @@ class WindowsReader:
             log.info("monitor %s: %s is read window by window: %s", self._config.id, span, doubt)
         return None if doubt else placed
 
-    def _read(self, window: Window) -> pd.DataFrame:
-        self.reads += 1
-        wanted = source_columns(self._config)
-        return read_rows(self._config, window, wanted, self._settings, connection_uri=self._connection_uri)
+    def _read(self, span: Window) -> pd.DataFrame | None:
+        """Read all windows at once; None where they hold more rows than may be one frame."""
+        limit, wanted = self._config.batch.stream_above, source_columns(self._config)
+        pieces, most = read_pieces(self._config, span, wanted, self._settings, limit=limit, connection_uri=self._connection_uri)
+        if most is not None and most > limit:
+            return None
+        head, rest = split(pieces, limit)
+        if rest is not None:
+            return None
+        kept = [piece for piece in head if len(piece)] or head[:1]
+        return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=wanted)
 
 
 def _is_additive(config: MonitorConfig) -> bool:

@@ -85,6 +85,23 @@ def fill_labels(config: MonitorConfig, rows: pd.DataFrame, known: pd.DataFrame) 
     return _fill(rows, numbers, target, former[former[_NUMBER] >= 0])
 
 
+class Filling:
+    """The labels of a former joining, ready to be filled into any number of pieces of the rows."""
+
+    def __init__(self, config: MonitorConfig, known: pd.DataFrame) -> None:
+        self._config, self._target = config, str(config.columns.target)
+        keys = _keys(config, known)
+        usable = keys.notna() & known[self._target].notna()
+        self._index = pd.Index(keys[usable])
+        self._labels = known.loc[usable, self._target].reset_index(drop=True)
+
+    def fill(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return a piece with the labels; rows without one keep their target. As :func:`fill_labels`."""
+        places = self._index.get_indexer(pd.Index(_keys(self._config, rows)))
+        found = self._labels.reindex(places).astype(rows[self._target].dtype).set_axis(rows.index)  # -1 is in no index: null
+        return rows.assign(**{self._target: found.where(found.notna(), rows[self._target])})
+
+
 def _keys(config: MonitorConfig, frame: pd.DataFrame) -> pd.Series:
     """One text per row that is equal where all ids are; null where one of them is missing, which never joins."""
     missing = [name for name in config.columns.id if name not in frame]

@@ -19,6 +19,7 @@ gap                         of the group value                            needs 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,9 +27,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from driftgate.columns import label, labels, segment_rows
+from driftgate.columns import MAX_SEGMENTS, label, labels, segment_name, segment_rows, segment_values
 from driftgate.config.fairness import GROUP_VALUES, fairness_gaps
 from driftgate.config.models import MonitorConfig
+from driftgate.measure.window_rows import WindowRows, frame_of, window_rows
 from driftgate.records import Family, Metric
 
 Groups = Mapping[str, npt.NDArray[np.intp]]
@@ -40,7 +42,9 @@ _ODDS = ("equal_opportunity_gap", "false_positive_rate_gap")
 _DEFAULT_POSITIVE = ("1", "True", "true")
 
 
-def fairness_metrics(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame | Mapping[str, Values]) -> list[Metric]:
+def fairness_metrics(
+    config: MonitorConfig, current: pd.DataFrame | WindowRows, reference: pd.DataFrame | Mapping[str, Values]
+) -> list[Metric]:
     """Return the gaps between the groups of every column under ``fairness``, and the values of the groups.
 
     A group's value counts with ``fairness.minimum_rows`` rows in its denominator; a gap needs two such groups, else it is left out.
@@ -57,11 +61,13 @@ def fairness_metrics(config: MonitorConfig, current: pd.DataFrame, reference: pd
         Rows of the reference, or what :func:`group_values` says of them.
     """
     usual = group_values(config, reference) if isinstance(reference, pd.DataFrame) else reference
+    frame, rows = frame_of(current), window_rows(current)
     return [
         metric
         for name in config.fairness.columns
-        if name in current
-        for metric in _column(config, name, _values(config, name, current), usual.get(name, {}))
+        if name in rows.columns
+        for found in [_added(config, name, rows) if frame is None else _values(config, name, frame)]
+        for metric in _column(config, name, found, usual.get(name, {}))
     ]
 
 
@@ -96,6 +102,34 @@ def _values(config: MonitorConfig, name: str, frame: pd.DataFrame) -> Values:
     minimum = config.fairness.minimum_rows
     values = {metric: {group: _mean(numbers[rows], minimum) for group, rows in groups.items()} for metric, numbers in kept.items()}
     return {metric: {group: value for group, value in found.items() if value is not None} for metric, found in values.items()}
+
+
+def _added(config: MonitorConfig, name: str, rows: WindowRows) -> Values:
+    """Return the same as :func:`_values` from sums that are added up chunk by chunk."""
+    if config.columns.prediction not in rows.columns:
+        return {}
+    sizes: Counter[str] = Counter()
+    sums: dict[str, dict[str, list[float]]] = {}
+    wanted = [name, config.columns.prediction, *([config.columns.target] if config.columns.target else [])]
+    for chunk in rows.chunks(wanted):
+        known = chunk[chunk[name].notna()].reset_index(drop=True)
+        codes, groups = segment_values(known[name])
+        sizes.update(dict(zip(groups, np.bincount(codes, minlength=len(groups)).tolist(), strict=True)))
+        kept = _regression(config, known) if config.task == "regression" else _classification(config, known)
+        for metric, numbers in kept.items():
+            finite = np.isfinite(numbers)
+            counts = np.bincount(codes[finite], minlength=len(groups))
+            totals = np.bincount(codes[finite], weights=numbers[finite], minlength=len(groups))
+            for group, count, total in zip(groups, counts.tolist(), totals.tolist(), strict=True):
+                pair = sums.setdefault(metric, {}).setdefault(group, [0.0, 0.0])
+                pair[0] += count
+                pair[1] += total
+    largest = sorted(sizes, key=lambda group: (-sizes[group], group))[:MAX_SEGMENTS]
+    minimum = config.fairness.minimum_rows
+    return {
+        metric: {segment_name(name, group): pairs[group][1] / pairs[group][0] for group in largest if pairs[group][0] >= minimum}
+        for metric, pairs in sums.items()
+    }
 
 
 def _groups(values: pd.Series, name: str) -> Groups:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -21,10 +21,12 @@ import numpy as np
 import pandas as pd
 
 from driftgate.columns import labels
-from driftgate.config.expressions import AGGREGATES, Apply, Column, Constant, Kind, Node, is_free_of_size, parse
+from driftgate.config.expressions import AGGREGATES, Apply, Column, Constant, Kind, Node, columns_in, is_free_of_size, parse
 from driftgate.config.kpis import KpiConfig, column_kinds
 from driftgate.config.models import MonitorConfig
+from driftgate.measure.window_rows import WindowRows, frame_of, window_rows
 from driftgate.records import Direction, Family, Metric, MetricVerdict
+from driftgate.samples import Numbers
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +60,17 @@ class _Rows:
         return values if self.kinds[name] is Kind.TIMES else values.astype("float64").replace([np.inf, -np.inf], np.nan)
 
 
+@dataclass(frozen=True)
+class _Chunks:
+    """Rows that are read piece by piece."""
+
+    rows: WindowRows
+    kinds: Mapping[str, Kind]
+
+
 def kpi_metrics(
     config: MonitorConfig,
-    current: pd.DataFrame,
+    current: pd.DataFrame | WindowRows,
     reference: pd.DataFrame | Mapping[str, float],
     answers: Mapping[str, float | None] | None = None,
 ) -> list[Metric]:
@@ -80,14 +90,16 @@ def kpi_metrics(
     answers
         What :func:`driftgate.kpi_queries.read_kpis` read for the window, by name. A query that is not in it has no value.
     """
-    rows = _Rows(current, column_kinds(config.columns, config.task))
+    frame, kinds = frame_of(current), column_kinds(config.columns, config.task)
+    count = window_rows(current).rows
+    rows = _Chunks(window_rows(current), kinds) if frame is None else _Rows(frame, kinds)
     usual = reference_values(config, reference) if isinstance(reference, pd.DataFrame) else reference
     metrics = []
     for kpi in config.kpis:
         if kpi.expression is None:
             metrics.append(_judged(config, kpi, _answered(kpi, answers or {})))
         else:
-            metrics.append(_judged(config, kpi, _measured(config, kpi, kpi.expression, rows, usual.get(kpi.name)), len(current)))
+            metrics.append(_judged(config, kpi, _measured(config, kpi, kpi.expression, rows, usual.get(kpi.name)), count))
     return metrics
 
 
@@ -112,7 +124,7 @@ def _answered(kpi: KpiConfig, answers: Mapping[str, float | None]) -> Metric:
     return Metric(Family.KPI, kpi.name, value, method=method)
 
 
-def _measured(config: MonitorConfig, kpi: KpiConfig, expression: str, rows: _Rows, usual: float | None) -> Metric:
+def _measured(config: MonitorConfig, kpi: KpiConfig, expression: str, rows: _Rows | _Chunks, usual: float | None) -> Metric:
     tree = parse(expression)
     metric = Metric(Family.KPI, kpi.name, None, method=expression, reference_value=usual)
     try:
@@ -140,7 +152,7 @@ def _judged(config: MonitorConfig, kpi: KpiConfig, metric: Metric, rows: int | N
 # --- one number -------------------------------------------------------------------------------------------------------
 
 
-def _value(node: Node, rows: _Rows) -> float:
+def _value(node: Node, rows: _Rows | _Chunks) -> float:
     with np.errstate(all="ignore"):  # what comes of an overflow is judged below
         value = float(_evaluate(node, rows))
     if not math.isfinite(value):
@@ -148,14 +160,15 @@ def _value(node: Node, rows: _Rows) -> float:
     return value
 
 
-def _evaluate(node: Node, rows: _Rows) -> Any:
+def _evaluate(node: Node, rows: _Rows | _Chunks) -> Any:
     """Return a float, a text, or a series of floats, texts or nullable booleans, as the checked tree says."""
     if isinstance(node, Constant):
         return node.value
     if isinstance(node, Column):
+        assert isinstance(rows, _Rows)  # the checked tree has columns within aggregates only
         return rows.column(node.name)
     if node.function in AGGREGATES:
-        return _aggregate(node, rows)
+        return _aggregate(node, rows) if isinstance(rows, _Rows) else _aggregate_chunks(node, rows)
     return _apply(node, rows)
 
 
@@ -175,11 +188,52 @@ def _aggregate(node: Apply, rows: _Rows) -> float:
     return float(getattr(known, node.function)())
 
 
+def _aggregate_chunks(node: Apply, rows: _Chunks) -> float:
+    """Work an aggregate out over chunks: from counts and exact sums; a median or quantile from all known values, sorted."""
+    if not node.arguments:
+        return float(rows.rows.rows)
+    if node.function in ("median", "quantile"):
+        level = 0.5 if node.function == "median" else float(_evaluate(node.arguments[1], rows))
+        return _quantile(node, rows.rows.sample(lambda: (part.to_numpy(dtype=np.float64) for part in _known_parts(node, rows))), level)
+    count, is_condition = 0, False
+    sums, lows, highs = [], [], []
+    for part in _known_parts(node, rows):
+        is_condition = part.dtype == "boolean"
+        if len(part):
+            count += len(part)
+            sums.append(float(part.sum()))
+            lows.append(float(part.min()))
+            highs.append(float(part.max()))
+    total = math.fsum(sums) if all(map(math.isfinite, sums)) else math.inf
+    if node.function == "count":
+        return total if is_condition else float(count)
+    if not count:
+        raise _NoValueError(f"no row has a known value of {node.arguments[0].source}")
+    return {"sum": total, "mean": total / count, "share": total / count, "min": min(lows), "max": max(highs)}[node.function]
+
+
+def _known_parts(node: Apply, rows: _Chunks) -> Iterator[pd.Series]:
+    for chunk in rows.rows.chunks(list(dict.fromkeys(columns_in(node)))):
+        yield _evaluate(node.arguments[0], _Rows(chunk, rows.kinds)).dropna()
+
+
+def _quantile(node: Apply, sample: Numbers, level: float) -> float:
+    """Return the quantile as pandas takes it: linear between the neighbouring values."""
+    if not sample.rows:
+        raise _NoValueError(f"no row has a known value of {node.arguments[0].source}")
+    place = level * (sample.rows - 1)
+    ends = np.array([math.floor(place), math.ceil(place)])
+    places = ends if sample.counts is None else np.searchsorted(sample.cumulated, ends, "right") - 1
+    low, high = (float(value) for value in sample.values[places])
+    return low + (high - low) * (place - math.floor(place))
+
+
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _apply(node: Apply, rows: _Rows) -> Any:
+def _apply(node: Apply, rows: _Rows | _Chunks) -> Any:
     if node.function == "missing":
+        assert isinstance(rows, _Rows)
         return _missing(node, rows)
     values = [_evaluate(argument, rows) for argument in node.arguments]
     if node.function == "/":

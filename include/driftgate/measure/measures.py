@@ -22,7 +22,7 @@ from driftgate.measure.ranges import with_ranges
 from driftgate.measure.residuals import residual_sample
 from driftgate.measure.segments import segment_performance
 from driftgate.measure.system import system_metrics
-from driftgate.measure.window_rows import WindowRows, whole_frame, window_rows
+from driftgate.measure.window_rows import WindowRows, frame_of, window_rows
 from driftgate.records import Measures, Metric, MetricVerdict, Window
 from driftgate.rules import judge
 
@@ -76,31 +76,32 @@ def measure_batch(
         If a column is missing, a drift method does not fit its column, or classes do not fit the task.
     """
     rows, usual = window_rows(current), prepared(config, reference)
-    frame = whole_frame(rows)
+    frame = frame_of(rows)
+    pieces = rows if frame is None else frame
     errors = residual_sample(config, rows)
     scores = column_drift(config, rows, usual)
     metrics = [*quality_metrics(config, rows, usual), *dataset_drift(config, scores), *scores]
-    metrics += [*multivariate_drift(config, frame, usual), *concept_drift(config, errors, usual)]
+    metrics += [*multivariate_drift(config, pieces, usual), *concept_drift(config, errors, usual)]
     metrics += position_metrics(config, rows, usual, errors)
-    metrics += with_ranges(config, frame, _realised(config, frame, usual, reference_performance, reference_segments))
-    metrics += fairness_metrics(config, frame, usual.fairness)
-    metrics += kpi_metrics(config, frame, usual.kpis, kpi_answers)
-    metrics += system_metrics(config, frame, window, expected_rows)
+    metrics += with_ranges(config, pieces, _realised(config, pieces, usual, reference_performance, reference_segments))
+    metrics += fairness_metrics(config, pieces, usual.fairness)
+    metrics += kpi_metrics(config, pieces, usual.kpis, kpi_answers)
+    metrics += system_metrics(config, pieces, window, expected_rows)
     judged = tuple(_stable(_judged(config, metric, rows.rows)) for metric in metrics)
     return Measures(config.id, window, model_version, rows.rows, judged)
 
 
 def _realised(
     config: MonitorConfig,
-    frame: pd.DataFrame,
+    rows: pd.DataFrame | WindowRows,
     usual: PreparedReference,
     performance_scores: Mapping[str, float] | None,
     segment_scores: Mapping[str, Mapping[str, float]] | None,
 ) -> list[Metric]:
-    if labelled(config, frame).empty:
+    if isinstance(rows, pd.DataFrame) and labelled(config, rows).empty:
         return []
-    found = performance(config, frame, usual.performance if performance_scores is None else performance_scores)
-    return found + segment_performance(config, frame, None, usual.segments if segment_scores is None else segment_scores)
+    found = performance(config, rows, usual.performance if performance_scores is None else performance_scores)
+    return found + segment_performance(config, rows, None, usual.segments if segment_scores is None else segment_scores)
 
 
 def _stable(metric: Metric) -> Metric:

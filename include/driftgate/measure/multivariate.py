@@ -25,8 +25,10 @@ from driftgate.columns import Kind
 from driftgate.config.models import MonitorConfig
 from driftgate.measure.directions import EXPLAINED as EXPLAINED
 from driftgate.measure.prepared import PreparedReference, drift_features, prepared
+from driftgate.measure.window_rows import WindowRows, window_rows
 from driftgate.predictions import few_threads
 from driftgate.records import Family, Metric, MetricVerdict
+from driftgate.row_hashes import mix
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -45,7 +47,9 @@ LARGEST_SAMPLE = 5_000
 """Domain classifier: of more rows so many are taken, of the window too."""
 
 
-def multivariate_drift(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame | PreparedReference) -> list[Metric]:
+def multivariate_drift(
+    config: MonitorConfig, current: pd.DataFrame | WindowRows, reference: pd.DataFrame | PreparedReference
+) -> list[Metric]:
     """Return ``multivariate_drift``, if the monitor file asks for it.
 
     ``pca``: distance between the mean reconstruction errors of window and reference, in standard deviations of the reference's
@@ -54,26 +58,29 @@ def multivariate_drift(config: MonitorConfig, current: pd.DataFrame, reference: 
     there is no value and the verdict is ``too_few_rows``.
     """
     method = config.measures.multivariate
-    usual = prepared(config, reference)
-    features = [(name, kind) for name, kind in drift_features(config) if name in current and name in usual.columns]
+    rows, usual = window_rows(current), prepared(config, reference)
+    features = [(name, kind) for name, kind in drift_features(config) if name in rows.columns and name in usual.columns]
     if method == "none" or not features:
         return []
-    if min(len(current), usual.rows) < max(config.measures.minimum_rows, 2 * FOLDS):
+    if min(rows.rows, usual.rows) < max(config.measures.minimum_rows, 2 * FOLDS):
         return [Metric(Family.DATA_DRIFT, "multivariate_drift", None, verdict=MetricVerdict.TOO_FEW_ROWS, method=method)]
     if method == "pca":
-        value = usual.directions.shift(float(usual.directions.errors(current).mean()))
+        names = [name for name, _ in features]
+        total = sum(float(usual.directions.errors(piece).sum()) for piece in rows.chunks(names) if len(piece))
+        value = usual.directions.shift(total / rows.rows)
     else:
-        value = domain_auc(features, current, usual.frame)
+        value = domain_auc(features, rows, usual.frame)
     return [Metric(Family.DATA_DRIFT, "multivariate_drift", value, method=method)]
 
 
 # --- domain classifier ------------------------------------------------------------------------------------------------
 
 
-def domain_auc(features: Features, current: pd.DataFrame, reference: pd.DataFrame) -> float:
+def domain_auc(features: Features, current: pd.DataFrame | WindowRows, reference: pd.DataFrame) -> float:
     """Return the cross-validated area under the ROC curve of telling the window's rows from reference rows.
 
-    The rows are put into an order of their own first, so that theirs does not matter; draws and folds are seeded.
+    Of many rows those with the smallest hashes are taken, and put into an order of their own, so that theirs does not matter; folds are
+    seeded.
     """
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedKFold
@@ -83,9 +90,8 @@ def domain_auc(features: Features, current: pd.DataFrame, reference: pd.DataFram
         for name, kind in features
         if kind == "cat"
     }
-    window, usual = (_ordered(_coded(features, codes, frame)) for frame in (current, reference))
-    window = _drawn(window, LARGEST_SAMPLE)
-    usual = _drawn(usual, max(len(window), SMALLEST_SAMPLE))
+    window = _drawn(features, codes, window_rows(current), LARGEST_SAMPLE)
+    usual = _drawn(features, codes, window_rows(reference), max(len(window), SMALLEST_SAMPLE))
     rows, is_window = np.vstack([window, usual]), np.repeat([1, 0], [len(window), len(usual)])
     categorical = [kind == "cat" for _, kind in features]
     areas = []
@@ -122,10 +128,24 @@ def _ordered(rows: Numbers) -> Numbers:
     return rows[np.lexsort(rows.T)]
 
 
-def _drawn(rows: Numbers, count: int) -> Numbers:
-    if len(rows) <= count:
-        return rows
-    return rows[np.sort(np.random.default_rng(SEED).choice(len(rows), count, replace=False))]
+def _drawn(features: Features, codes: dict[str, dict[object, int]], rows: WindowRows, count: int) -> Numbers:
+    """Return at most so many coded rows, those with the smallest hashes: a draw that depends on the rows alone."""
+    found = np.empty((0, len(features)))
+    for piece in rows.chunks([name for name, _ in features]):
+        found = np.vstack([found, _coded(features, codes, piece)])
+        if len(found) > count:
+            found = found[np.argsort(_hashes(found), kind="stable")[:count]]
+    return _ordered(found)
+
+
+def _hashes(rows: Numbers) -> npt.NDArray[np.uint64]:
+    found = np.zeros(len(rows), dtype=np.uint64)
+    for column in rows.T:
+        numbers = column + 0.0  # a copy; -0.0 becomes 0.0
+        numbers[np.isnan(numbers)] = np.nan
+        found += numbers.view(np.uint64) + np.uint64(1)
+        mix(found)
+    return found
 
 
 def _shares(values: pd.Series) -> pd.Series:

@@ -26,6 +26,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from driftgate.columns import labels, positive_label
 from driftgate.config.models import MonitorConfig, performance_metrics
 from driftgate.errors import MeasureError
+from driftgate.measure.window_rows import WindowRows, frame_of, window_rows
 from driftgate.records import Family, Metric, MetricVerdict
 from driftgate.rules import judge
 
@@ -37,7 +38,7 @@ _TARGET, _PREDICTION, _PROBA = "dg_target", "dg_prediction", "dg_proba"
 _SIZE, _SIZE_PREDICTION = "dg_target_size", "dg_prediction_for_size"
 
 
-def performance(config: MonitorConfig, current: pd.DataFrame, reference_scores: Mapping[str, float]) -> list[Metric]:
+def performance(config: MonitorConfig, current: pd.DataFrame | WindowRows, reference_scores: Mapping[str, float]) -> list[Metric]:
     """Return the performance metrics of a window, each with the limit of the decision rule that names it.
 
     Without any known target there are none. With fewer known targets than ``measures.minimum_rows`` the verdict is
@@ -48,16 +49,30 @@ def performance(config: MonitorConfig, current: pd.DataFrame, reference_scores: 
     MeasureError
         If the classes in the data do not fit the task or its positive label.
     """
-    rows = _labelled(config, current)
-    if rows.empty:
+    scores, count = _window_scores(config, current)
+    if not count:
         return []
-    scores = _scores(config, rows)
     metrics = [
         Metric(Family.PERFORMANCE, name, scores[name], reference_value=reference_scores.get(name))
         for name in performance_metrics(config.task)
     ]
-    is_enough = len(rows) >= config.measures.minimum_rows
+    is_enough = count >= config.measures.minimum_rows
     return [judge(config.rules, metric, unjudged=None if is_enough else MetricVerdict.TOO_FEW_ROWS) for metric in metrics]
+
+
+def _window_scores(config: MonitorConfig, current: pd.DataFrame | WindowRows) -> tuple[Scores, int]:
+    """Return the scores and the number of labelled rows."""
+    frame = frame_of(current)
+    if frame is not None:
+        rows = _labelled(config, frame)
+        return ({} if rows.empty else _scores(config, rows)), len(rows)
+    from driftgate.measure.accumulate import WHOLE, score_sums
+
+    sums = [part for part in score_sums(config, window_rows(current)) if WHOLE in part.slots]
+    found: Scores = dict.fromkeys(performance_metrics(config.task))
+    for part in sums:
+        found |= part.scores()[WHOLE]
+    return found, sums[0].rows if sums else 0
 
 
 def performance_scores(config: MonitorConfig, frame: pd.DataFrame) -> dict[str, float]:
@@ -165,7 +180,7 @@ def _regression_by_definition(rows: pd.DataFrame) -> Scores:
 def _binary(config: MonitorConfig, rows: pd.DataFrame) -> Scores:
     classes = sorted({*rows[_TARGET].unique(), *rows[_PREDICTION].unique()})
     positive = positive_label(config, classes)
-    _check_classes(config, classes, positive)
+    check_classes(config, classes, positive)
     task = BinaryClassification(target=_TARGET, prediction_labels=_PREDICTION, pos_label=positive)
     found: Scores = _label_scores(rows, task)
     found = _without_undefined(found, rows, positive, is_single=len(classes) == 1)
@@ -189,7 +204,14 @@ def _binary_by_definition(config: MonitorConfig, rows: pd.DataFrame) -> Scores:
     return found
 
 
-def _check_classes(config: MonitorConfig, classes: Sequence[str], positive: str) -> None:
+def check_classes(config: MonitorConfig, classes: Sequence[str], positive: str) -> None:
+    """Refuse classes that do not fit a binary task.
+
+    Raises
+    ------
+    MeasureError
+        Names the classes and what to correct.
+    """
     if len(classes) > 2 or (len(classes) == 2 and positive not in classes):
         raise MeasureError(
             f"monitor {config.id}: task binary with positive label {positive!r} does not fit the classes "

@@ -7,6 +7,7 @@ missing cells over all cells.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,9 +15,11 @@ import pandas as pd
 
 from driftgate.columns import Kind
 from driftgate.config.models import MonitorConfig
+from driftgate.growing import Growing
 from driftgate.measure.prepared import PreparedReference, prepared
 from driftgate.measure.window_rows import Summaries, WindowRows, window_rows
 from driftgate.records import Direction, Family, Metric, MetricVerdict
+from driftgate.row_hashes import copies, row_hashes
 from driftgate.samples import Categories, ColumnSummary, Numbers
 
 Rows = pd.DataFrame | WindowRows
@@ -45,9 +48,10 @@ def duplicate_rows(rows: WindowRows, columns: Sequence[str]) -> int:
     second = next(pieces, None)
     if second is None:
         return int(first.duplicated().sum())
-    hashes = [pd.util.hash_pandas_object(piece, index=False).to_numpy() for piece in (first, second)]
-    hashes += [pd.util.hash_pandas_object(piece, index=False).to_numpy() for piece in pieces]
-    return rows.rows - len(np.unique(np.concatenate(hashes)))
+    hashes = Growing(np.uint64)
+    for piece in itertools.chain([first, second], pieces):
+        hashes.append(row_hashes(piece, list(piece.columns)))
+    return copies(hashes.take())
 
 
 def most_frequent_shares(config: MonitorConfig, current: Rows, reference: Reference) -> list[Metric]:

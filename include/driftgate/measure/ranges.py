@@ -20,6 +20,7 @@ from scipy import stats
 from driftgate.columns import MAX_SEGMENTS, positive_label, segment_rows
 from driftgate.config.models import MonitorConfig
 from driftgate.measure.performance import labelled
+from driftgate.measure.window_rows import WindowRows, frame_of, window_rows
 from driftgate.records import Family, Metric
 from driftgate.resampling import decomposition, draws, expanded_percentiles, time_units, unit_sums
 
@@ -60,7 +61,9 @@ class _Part:
         return _Part(self.scored.take(rows), self.units[rows])
 
 
-def with_ranges(config: MonitorConfig, frame: pd.DataFrame, metrics: Sequence[Metric], *, resamples: int = RESAMPLES) -> list[Metric]:
+def with_ranges(
+    config: MonitorConfig, frame: pd.DataFrame | WindowRows, metrics: Sequence[Metric], *, resamples: int = RESAMPLES
+) -> list[Metric]:
     """Return the metrics, those of realised performance with ``low`` and ``high``: the 95 % range of the value.
 
     Parameters
@@ -68,7 +71,8 @@ def with_ranges(config: MonitorConfig, frame: pd.DataFrame, metrics: Sequence[Me
     config
         The monitor.
     frame
-        The rows that the metrics were computed on, in any order.
+        The rows that the metrics were computed on, in any order. Of rows in a file the sums per unit are resampled, which the chunks gave
+        (:mod:`driftgate.measure.accumulate`): the same bootstrap, but single rows are put into their groups by hash instead of by lot.
     metrics
         Metrics of the window. Those of other families, without a value, or of an unknown segment are returned as they are, and so is
         everything where the rows are a single one.
@@ -78,7 +82,8 @@ def with_ranges(config: MonitorConfig, frame: pd.DataFrame, metrics: Sequence[Me
     wanted = [metric for metric in metrics if metric.family is Family.PERFORMANCE and metric.value is not None]
     if not wanted:
         return list(metrics)
-    found = _ranges(config, frame, wanted, resamples)
+    rows = frame_of(frame)
+    found = large_ranges(config, window_rows(frame), wanted, resamples) if rows is None else _ranges(config, rows, wanted, resamples)
     return [_with_range(metric, found.get(metric.address)) for metric in metrics]
 
 
@@ -178,9 +183,13 @@ def _limits(metric: Metric, part: _Part, found: np.ndarray) -> tuple[float, floa
 
 
 def _unanimous(metric: str, scored: _Scored, share: float) -> tuple[float, float]:
-    """Wilson's limits of a share of 0 or 1."""
+    return wilson(_denominator(metric, scored), share)
+
+
+def wilson(rows: float, share: float) -> tuple[float, float]:
+    """Return Wilson's limits of a share of 0 or 1."""
     square = stats.norm.ppf((1 + CONFIDENCE) / 2) ** 2
-    possible = square / (_denominator(metric, scored) + square)
+    possible = square / (rows + square)
     return (1 - possible, 1.0) if share == 1.0 else (0.0, float(possible))
 
 
@@ -189,3 +198,43 @@ def _denominator(metric: str, scored: _Scored) -> int:
         return len(scored.target)
     actual, predicted = scored.target == scored.positive, scored.prediction == scored.positive
     return int({"precision": predicted, "recall": actual, "f1": actual | predicted}[metric].sum())
+
+
+# --- big batches ------------------------------------------------------------------------------------------------------
+
+
+def large_ranges(config: MonitorConfig, rows: WindowRows, wanted: Sequence[Metric], resamples: int) -> dict[Address, tuple[float, float]]:
+    """Return the ranges from sums per unit."""
+    from driftgate.measure.accumulate import score_sums
+
+    found: dict[Address, tuple[float, float]] = {}
+    for sums in score_sums(config, rows):
+        metrics = [metric for metric in wanted if metric.metric in sums.columns.scores and metric.segment in sums.slots]
+        count = len(sums.values)
+        if count < 2 or not metrics:
+            continue
+        units = (sums.columns.rows(sums.values) > 0).sum(axis=0)
+        flat = sums.values.reshape(count, -1)
+        drawn = np.concatenate([weights @ flat for weights in draws(count, resamples, SEED, count)]).reshape(
+            resamples, *sums.values.shape[1:]
+        )
+        for name in dict.fromkeys(metric.metric for metric in metrics):
+            score = sums.columns.scores[name]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values, below = score.value(drawn), score.below(sums.totals)
+            for metric in metrics:
+                slot = sums.slots.index(metric.segment)
+                limits = _drawn_limits(name, values[:, slot], int(units[slot]), float(below[slot])) if metric.metric == name else None
+                if limits is not None:
+                    found[metric.address] = limits
+    return found
+
+
+def _drawn_limits(metric: str, found: np.ndarray, count: int, rows: float) -> tuple[float, float] | None:
+    known = found[np.isfinite(found)]
+    if count < 2 or not len(known):
+        return None
+    low, high = expanded_percentiles(known, count, CONFIDENCE)
+    if low == high and metric in _SHARES and low in (0.0, 1.0):
+        return wilson(rows, low)
+    return low, high

@@ -66,7 +66,11 @@ def residuals(config: MonitorConfig, frame: pd.DataFrame) -> Residuals:
 def residual_sample(config: MonitorConfig, rows: WindowRows) -> ResidualSample:
     """Return the sorted residuals of rows, wherever they lie; empty without labels."""
     wanted = (config.columns.target, config.columns.prediction, config.columns.prediction_proba)
-    return sample_of(residuals(config, piece) for piece in rows.chunks([name for name in wanted if name is not None]))
+    columns = [name for name in wanted if name is not None]
+    kind = residuals(config, next(iter(rows.chunks(columns))).iloc[:0]).kind
+    return ResidualSample(
+        rows.sample(lambda: (residuals(config, piece).values.to_numpy(dtype=np.float64) for piece in rows.chunks(columns))), kind
+    )
 
 
 def sample_of(pieces: Iterable[Residuals]) -> ResidualSample:

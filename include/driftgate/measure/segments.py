@@ -11,8 +11,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from driftgate.columns import MAX_SEGMENTS, segment_rows
-from driftgate.config.models import MonitorConfig
+from driftgate.config.models import MonitorConfig, performance_metrics
 from driftgate.measure.performance import labelled, scores_by_definition
+from driftgate.measure.window_rows import WindowRows, frame_of, window_rows
 from driftgate.records import Family, Metric
 
 SegmentScores = Mapping[str, Mapping[str, float]]
@@ -20,7 +21,10 @@ SegmentScores = Mapping[str, Mapping[str, float]]
 
 
 def segment_performance(
-    config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame | None, reference_scores: SegmentScores | None = None
+    config: MonitorConfig,
+    current: pd.DataFrame | WindowRows,
+    reference: pd.DataFrame | None,
+    reference_scores: SegmentScores | None = None,
 ) -> list[Metric]:
     """Return the performance metrics of every segment with ``measures.minimum_segment_rows`` labelled rows, at most 50 per column.
 
@@ -37,7 +41,7 @@ def segment_performance(
     reference_scores
         The model's scores per segment on data it was not trained on. None: those of ``reference``, where a segment has enough rows.
     """
-    found = _scores(config, _rows(config, current, MAX_SEGMENTS))
+    found = _window_segments(config, current)
     if reference_scores is None:
         assert reference is not None
         known = _rows(config, reference, None) if found else {}
@@ -47,6 +51,20 @@ def segment_performance(
         for segment, scores in found.items()
         for name, value in scores.items()
     ]
+
+
+def _window_segments(config: MonitorConfig, current: pd.DataFrame | WindowRows) -> SegmentScores:
+    frame = frame_of(current)
+    if frame is not None:
+        return _scores(config, _rows(config, frame, MAX_SEGMENTS))
+    from driftgate.measure.accumulate import WHOLE, score_sums
+
+    found: dict[str, dict[str, float]] = {}
+    for part in score_sums(config, window_rows(current)):
+        for segment, scores in part.scores().items():
+            found.setdefault(segment, {}).update(scores)
+    names = performance_metrics(config.task)
+    return {segment: {name: scores[name] for name in names if name in scores} for segment, scores in found.items() if segment != WHOLE}
 
 
 def segment_scores(config: MonitorConfig, frame: pd.DataFrame) -> SegmentScores:

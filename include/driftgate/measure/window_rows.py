@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from driftgate.columns import Kind, labels
@@ -44,6 +45,15 @@ class WindowRows(Summaries, Protocol):
         Columns that the rows do not have are left out. There is at least one piece, which may hold no rows.
         """
 
+    def sample(self, read: Callable[[], Iterable[npt.NDArray[np.float64]]]) -> Numbers:
+        """Sort numbers that are worked out from the chunks, and keep them where these rows keep numbers.
+
+        Parameters
+        ----------
+        read
+            Gives the numbers, piece by piece; may be asked twice.
+        """
+
 
 class FrameRows:
     """The rows of a frame in memory."""
@@ -72,10 +82,21 @@ class FrameRows:
         """Yield the frame itself, with these columns and an index from 0."""
         yield self.frame[[name for name in columns if name in self.frame]].reset_index(drop=True)
 
+    def sample(self, read: Callable[[], Iterable[npt.NDArray[np.float64]]]) -> Numbers:
+        """Sort numbers, see :class:`WindowRows`."""
+        return Numbers.of(np.concatenate(list(read())))
+
 
 def window_rows(rows: pd.DataFrame | WindowRows) -> WindowRows:
     """Return the rows of a frame; other rows are returned as they are."""
     return FrameRows(rows) if isinstance(rows, pd.DataFrame) else rows
+
+
+def frame_of(rows: pd.DataFrame | WindowRows) -> pd.DataFrame | None:
+    """Return the frame of rows that are in memory; None for rows that are only read piece by piece."""
+    if isinstance(rows, pd.DataFrame):
+        return rows
+    return rows.frame if isinstance(rows, FrameRows) else None
 
 
 def whole_frame(rows: WindowRows) -> pd.DataFrame:

@@ -42,6 +42,7 @@ def _draw(page: str, settings: Settings) -> None:
         "DRIFTGATE_PROJECT_ROOT": str(settings.project_root),
         "DRIFTGATE_MONITORS_DIR": str(settings.monitors_dir),
         "DRIFTGATE_GX_DIR": str(settings.gx_dir),
+        "DRIFTGATE_DATA_URL": settings.data_url or "",
     }
     command = [sys.executable, "-m", "driftgate.cli", "docs", "--page", page]
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from driftgate.samples import Numbers
+from driftgate.samples import Numbers, fewer_first
 
 SMALLEST_DEVIATION = 0.001
 """Evidently's: a reference with a smaller standard deviation counts as one with this."""
@@ -20,14 +20,15 @@ def wasserstein(current: Numbers, reference: Numbers) -> float:
     over the reference's sorted values. O(n log N) for n current and N reference values, once the sums are there. All values are
     taken relative to the middle of the reference, so that an offset (seconds since 1970) costs no digits.
     """
-    places = current.cumulated * reference.rows / current.rows
+    few, many = fewer_first(current, reference)
+    places = few.cumulated * many.rows / few.rows
     starts, ends = places[:-1], places[1:]
-    crossing = np.clip(reference.below(current.values).astype(np.float64), starts, ends)
-    level = current.values - reference.centre
-    area, middle = reference.area(places), reference.area(crossing)
+    crossing = np.clip(many.below(few.values).astype(np.float64), starts, ends)
+    level = few.values - many.centre
+    area, middle = many.area(places), many.area(crossing)
     below = level * (crossing - starts) - (middle - area[:-1])
     above = (area[1:] - middle) - level * (ends - crossing)
-    found = float((below + above).sum()) / reference.rows / max(reference.deviation, SMALLEST_DEVIATION)
+    found = float((below + above).sum()) / many.rows / max(reference.deviation, SMALLEST_DEVIATION)
     return found if found > ROUNDING else 0.0
 
 
@@ -41,8 +42,9 @@ def energy(current: Numbers, reference: Numbers) -> float:
 
 def kolmogorov(current: Numbers, reference: Numbers) -> float:
     """Return the largest difference between both distribution functions, O(n log N)."""
-    values, counts = current.distinct()
+    few, many = fewer_first(current, reference)
+    values, counts = few.distinct()
     reached = np.cumsum(counts)
-    at = np.abs(reached / current.rows - reference.not_above(values) / reference.rows).max()
-    before = np.abs((reached - counts) / current.rows - reference.below(values) / reference.rows).max()
+    at = np.abs(reached / few.rows - many.not_above(values) / many.rows).max()
+    before = np.abs((reached - counts) / few.rows - many.below(values) / many.rows).max()
     return float(max(at, before))
