@@ -20,7 +20,7 @@ from driftgate.samples import Counts, Floats, Numbers
 
 BLOCK = 1 << 20
 """Numbers that are worked on at a time, 8 MiB."""
-LARGE = 1 << 21
+LARGE = 1 << 18
 """Up to so many numbers stay in memory as they are."""
 
 
