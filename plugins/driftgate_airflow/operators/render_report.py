@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from driftgate_airflow.links import MlflowRunLink, ReportLink, report_address
+from driftgate_airflow.links import MlflowRunLink, ReportLink, remember, report_address
 from driftgate_airflow.operators.base import DriftgateOperator
 
 if TYPE_CHECKING:
@@ -39,6 +39,6 @@ class RenderReportOperator(DriftgateOperator):
         batch = Batch.from_dict(self.batch)
         report = pipeline.render_report(monitor, batch, self.mlflow_run["run_id"])
         address = report_address(monitor.config.monitor_dag_id, batch.window.key)
-        context["ti"].xcom_push(key=ReportLink.key, value=address)
-        context["ti"].xcom_push(key=MlflowRunLink.key, value=self.mlflow_run.get("address"))
+        remember(self, ReportLink.key, address)
+        remember(self, MlflowRunLink.key, self.mlflow_run.get("address"))
         return {"html": str(report.html), "json": str(report.json), "address": address}
