@@ -18,7 +18,7 @@ def test_a_broken_file_leaves_the_others_alone(write_monitor: Callable[..., Path
     write_monitor("wrong", task="guessing")
     (monitors / "unreadable.yaml").write_text("id: [\n")
     bag = parse()
-    assert set(bag.dags) == {"monitor__good", "retrain__good"}
+    assert set(bag.dags) == {"monitor__good", "retrain__good", "driftgate__reports"}
     assert set(errors(bag)) == {"broken_monitors.py"}
     text = errors(bag)["broken_monitors.py"]
     assert "wrong.yaml:" in text
@@ -41,7 +41,7 @@ def test_what_airflow_would_refuse_is_a_broken_file_too(
     write_monitor("good")
     write_monitor("odd", **overrides)
     bag = parse()
-    assert set(bag.dags) == {"monitor__good", "retrain__good"}
+    assert set(bag.dags) == {"monitor__good", "retrain__good", "driftgate__reports"}
     assert expected in errors(bag)["broken_monitors.py"]
     assert "odd.yaml" in errors(bag)["broken_monitors.py"]
 
@@ -51,7 +51,7 @@ def test_a_corrected_file_gets_its_dags_and_the_error_goes(write_monitor: Callab
     assert errors(parse())
     write_monitor("trips")
     bag = parse()
-    assert (set(bag.dags), bag.import_errors) == ({"monitor__trips", "retrain__trips"}, {})
+    assert (set(bag.dags), bag.import_errors) == ({"monitor__trips", "retrain__trips", "driftgate__reports"}, {})
 
 
 def test_airflows_database_keeps_the_good_dags_active_and_names_the_broken_file(

@@ -130,7 +130,7 @@ def test_one_window_goes_through_the_steps(run_context: Callable[..., Any], stor
     decide = DecideOperator(task_id="decide", monitor_id="trips", measures=measures)
     assert decide.choose_branch(context) == ["no_action"]
     assert Decision.from_dict(context["ti"].pushed["decision"]).action is Action.NO_ACTION
-    report = step(RenderReportOperator, context, batch=batch, mlflow_run=run)
+    report = step(RenderReportOperator, context, batch=batch, measures=measures, mlflow_run=run)
     assert report["address"] == f"/plugin/driftgate/driftgate/reports/monitor__trips/{factories.make_window(7).key}/evidently.html"
     stored = store.find_batch("trips", factories.make_window(7))
     assert (stored.status, stored.dag_run) == (BatchStatus.MEASURED, "manual__1")
