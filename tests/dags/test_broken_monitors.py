@@ -79,12 +79,13 @@ def test_airflows_database_keeps_the_good_dags_active_and_names_the_broken_file(
     with create_session() as session:
         DagBundlesManager().sync_bundles_to_db(session=session)
         earlier = set(session.scalars(select(DagModel.dag_id)))  # of other tests, which share the database
+    shared = {"driftgate__reports"}  # one DAG of all monitors, there or not before this test
     write_monitor("good")
     write_monitor("wrong", task="guessing")
     dags, found = parse_and_store()
-    assert dags == {"monitor__good": False, "retrain__good": False}
+    assert {name: state for name, state in dags.items() if name not in shared} == {"monitor__good": False, "retrain__good": False}
     assert set(found) == {"broken_monitors.py"}
     assert "wrong.yaml" in found["broken_monitors.py"]
     write_monitor("wrong")
     dags, found = parse_and_store()
-    assert (set(dags), found) == ({"monitor__good", "retrain__good", "monitor__wrong", "retrain__wrong"}, {})
+    assert (set(dags) - shared, found) == ({"monitor__good", "retrain__good", "monitor__wrong", "retrain__wrong"}, {})
