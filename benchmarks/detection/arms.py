@@ -9,18 +9,24 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
-from benchmarks.detection.fast import LIMIT, Part, Prepared, Window, metrics
-from benchmarks.detection.scores import Sorted, psi_of
 from scipy import stats
 
 from driftgate import calibrating
+from driftgate.columns import drift_columns
 from driftgate.config.models import MonitorConfig
+from driftgate.measure.calibratable import calibratable_metrics
+from driftgate.measure.drift import usable_sample
+from driftgate.measure.prepared import PreparedReference
+from driftgate.measure.reference_parts import IndexedReference
+from driftgate.measure.scores import score
+from driftgate.measure.scores.distances import kolmogorov
+from driftgate.measure.window_rows import FrameRows
 from driftgate.records import DRIFT_FAMILIES, Measures, Metric, MetricVerdict
 from driftgate.records import Window as Slice
 
+LIMIT = 0.1
+"""Evidently's limit of distances."""
 P_LIMIT = 0.05
-COUNTED = 20
-"""Evidently counts numbers of at most so many values for the PSI, instead of putting them into bins."""
 EXCESS_ARMS = ("defaults", "psi", "ks")
 """Arms with one number per window: the largest score in units of its limit (p-values: of their logarithm)."""
 ARMS = {
@@ -65,11 +71,11 @@ class Model:
     """A calibrated model version and the reference of its windows."""
 
     config: MonitorConfig
-    prepared: Prepared
+    reference: IndexedReference
     learned: calibrating.Learned
     expected: calibrating.ExpectedLoss
 
-    def score(self, frame: pd.DataFrame, loss: np.ndarray | None = None, part: Part | None = None) -> Scored:
+    def score(self, frame: pd.DataFrame, loss: np.ndarray | None = None, part: PreparedReference | None = None) -> Scored:
         """Measure a window against the reference (or the part of it that its calendar matches).
 
         Parameters
@@ -77,17 +83,14 @@ class Model:
         loss
             Loss expected of each row, where it is known already.
         """
-        part = part or self.prepared.whole
-        assert part is not None
-        window = Window.of(self.prepared, frame)
-        found = metrics(self.config, window, part)
+        rows, usual = FrameRows(frame), part or self.reference.whole
+        found = calibratable_metrics(self.config, rows, usual)
         drift = [item for item in found if item.metric == "drift_score" and item.family in DRIFT_FAMILIES and item.value is not None]
-        excess = {"defaults": max((float(item.value or 0) / LIMIT for item in drift), default=0.0), **_others(window, part)}
+        excess = {"defaults": max((float(item.value or 0) / LIMIT for item in drift), default=0.0), **_others(self.config, rows, usual)}
         share = float(np.mean([float(item.value or 0) >= LIMIT for item in drift])) if drift else 0.0
         if self.learned.steady is not None:
-            places, errors = window.residuals.index.to_numpy(), window.residuals.to_numpy(dtype=float)
-            loss = self.expected(frame) if loss is None else loss
-            value = self.learned.steady.value(loss[places], errors) if len(errors) else None
+            expected, errors = calibrating.errors_of(self.config, frame, self.expected if loss is None else lambda _: loss)
+            value = self.learned.steady.value(expected, errors) if len(errors) else None
             found.append(calibrating.steady_metric(self.config, value))
         is_fixed = any(item.verdict is MetricVerdict.ALARM for item in found)
         return Scored(len(frame), found, excess, share >= 0.5, is_fixed)
@@ -124,33 +127,20 @@ def _reason(item: Metric) -> str:
     return f"{item.metric}[{item.method}]:{item.column}" if item.metric == "slow_drift" else f"{item.metric}:{item.column}"
 
 
-def _others(window: Window, part: Part) -> dict[str, float]:
+def _others(config: MonitorConfig, current: FrameRows, reference: PreparedReference) -> dict[str, float]:
     """PSI of every column; Kolmogorov-Smirnov of numbers with PSI of categories (residuals are no column of Evidently's)."""
     psi, categories, strongest = 0.0, 0.0, (0.0, 0.0, 1.0)
-    for column, current, reference in list(zip(part.prepared.columns, window.columns, part.columns, strict=True))[:-1]:
-        if column.names is not None:
-            categories = max(categories, _psi_counts(np.asarray(reference), current))
+    for column in drift_columns(config):
+        own, usual = usable_sample(current, column), usable_sample(reference, column)
+        if not own.rows or not usual.rows:
             continue
-        assert isinstance(reference, Sorted)
-        if not len(current) or not len(reference.values):
+        value = score("psi", column.kind, own, usual) or 0.0
+        if column.kind == "cat":
+            categories = max(categories, value)
             continue
-        psi = max(psi, _psi_numbers(reference, current))
-        pooled = len(current) * len(reference.values) / (len(current) + len(reference.values))
-        statistic = reference.kolmogorov(current)
+        psi = max(psi, value)
+        pooled = own.rows * usual.rows / (own.rows + usual.rows)
+        statistic = kolmogorov(own, usual)
         strongest = max(strongest, (statistic * np.sqrt(pooled), statistic, pooled))
     p_value = float(stats.kstwo.sf(strongest[1], max(round(strongest[2]), 1)))
     return {"psi": max(psi, categories) / LIMIT, "ks": max(np.log(max(p_value, 1e-300)) / np.log(P_LIMIT), categories / LIMIT)}
-
-
-def _psi_counts(reference: np.ndarray, current: np.ndarray) -> float:
-    padded = np.pad(reference, (0, len(current) - len(reference)))
-    seen = (padded > 0) | (current > 0)
-    return psi_of(padded[seen] / padded.sum(), current[seen] / current.sum()) if current.sum() else 0.0
-
-
-def _psi_numbers(reference: Sorted, current: np.ndarray) -> float:
-    if len(np.unique(reference.values[:: max(len(reference.values) // 1000, 1)])) > COUNTED or len(np.unique(reference.values)) > COUNTED:
-        return reference.psi(current)
-    values = np.unique(np.concatenate([reference.values, current]))
-    counts = [np.histogram(item, np.append(values, np.inf))[0] for item in (reference.values, current)]
-    return psi_of(counts[0] / counts[0].sum(), counts[1] / counts[1].sum())

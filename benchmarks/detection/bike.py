@@ -114,8 +114,7 @@ def _watch(name: str, data: Scored, known: np.ndarray, frames: Sequence[pd.DataF
 
 
 def _part(model: Model, window: Window) -> Any:
-    reference = model.prepared.frame
-    return model.prepared.part(reference[comparable_rows(model.config, reference, window)])
+    return model.reference.part(comparable_rows(model.config, model.reference.frame, window))
 
 
 def _day(settings: MonitorConfig, frame: pd.DataFrame) -> Window:

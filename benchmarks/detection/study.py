@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from benchmarks.detection import fast
 from benchmarks.detection.arms import History, Model, Verdicts
+from benchmarks.detection.check import assert_evidentlys
 from benchmarks.detection.inject import Change
 from benchmarks.detection.synthetic import Maker, Spec, expected_loss
 
 from driftgate import calibrating
 from driftgate.calibrate import null
 from driftgate.config.models import MonitorConfig
+from driftgate.measure.reference_parts import IndexedReference
 from driftgate.sampling import thin
 
 CALIBRATION, QUARTER, FOLLOWED = 60, 91, 7
@@ -52,12 +53,10 @@ def one_size() -> Iterator[None]:
 def calibrated(config: MonitorConfig, rows: pd.DataFrame, expected: calibrating.ExpectedLoss) -> Model:
     """Return a model calibrated on all rows, as after a training."""
     reference = thin(rows, config.reference.max_rows)
-    prepared = fast.Prepared(config, reference)
-    with fast.in_place(prepared):
-        learned = calibrating.learn(config, rows, prepared.frame, expected)
+    learned = calibrating.learn(config, rows, reference, expected)
     if learned is None:
         raise RuntimeError("the reference holds too few windows to calibrate on")
-    return Model(config, prepared, learned, expected)
+    return Model(config, IndexedReference(config, reference), learned, expected)
 
 
 def run_cell(spec: Spec, repetitions: int, changes: Sequence[Change] = (), *, seed: int = 0) -> Cell:
@@ -74,20 +73,13 @@ def run_cell(spec: Spec, repetitions: int, changes: Sequence[Change] = (), *, se
             for index, frame in enumerate(_cut(maker.windows(BLOCK), spec.rows)):
                 scored = model.score(frame)
                 if block == index == 0 and repetition % 10 == 0:
-                    _check(model, frame)
+                    assert_evidentlys(config, scored.metrics, frame, model.reference.frame)
                 quarter.append(model.judge(scored, history))
         cell.quarters.append(quarter)
         if changes:
             _follow(cell, model, history, _cut(maker.windows(FOLLOWED), spec.rows), changes, repetition)
     cell.seconds = time.perf_counter() - started
     return cell
-
-
-def _check(model: Model, frame: pd.DataFrame) -> None:
-    """Raise unless the quick numbers are the product's."""
-    assert model.prepared.whole is not None
-    quick = fast.metrics(model.config, fast.Window.of(model.prepared, frame), model.prepared.whole)
-    fast.assert_equal(quick, calibrating.ordinary_metrics(model.config, frame, model.prepared.frame))
 
 
 def _cut(rows: pd.DataFrame, size: int) -> list[pd.DataFrame]:

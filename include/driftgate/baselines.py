@@ -23,6 +23,7 @@ from driftgate.errors import DriftgateError
 from driftgate.records import UNVERSIONED, BatchStatus, Measures, Metric, Window
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from driftgate.calibrate.calibration import Calibration
@@ -277,7 +278,10 @@ def _is_outgrown(context: Context, known: Baseline, model_version: str | None, w
 
 
 def _knows_more(context: Context, calibration: Calibration | None, model_version: str | None, window: Window) -> bool:
-    """Whether a reference that grows with time holds enough windows now, or twice as many as were learned from."""
+    """Whether a reference that grows with time holds enough windows now, or twice as many as were learned from.
+
+    Its rows are read only where there may be enough.
+    """
     from driftgate.calibrate.fit import FEWEST_WINDOWS
 
     config = context.config
@@ -285,10 +289,28 @@ def _knows_more(context: Context, calibration: Calibration | None, model_version
     if config.measures.thresholds != "calibrated" or not is_growing:
         return False
     needed = FEWEST_WINDOWS if calibration is None else 2 * calibration.windows
-    if config.reference.kind == "trailing" and needed * config.window.size > config.reference.length:
+    if _most_windows(context, model_version, window) < needed:
         return False
     rows, _ = _rows(context, model_version, window)
     return len(calibrating.cut_windows(config, rows)) >= needed
+
+
+def _most_windows(context: Context, model_version: str | None, window: Window) -> int:
+    """Return how many windows the reference relative to a window can hold at most, by its length and by what the records say."""
+    from driftgate.reference_rows import ordinary_history
+    from driftgate.seasons import stretch_of
+
+    config, stretch = context.config, stretch_of(context.config, window)
+    if stretch is None:
+        return calibrating.MAX_WINDOWS
+    size = config.window.size
+    fitting = -((stretch.start - stretch.end) // size)
+    if config.reference.kind != "trailing":
+        return fitting
+    batches = ordinary_history(context, stretch, window, model_version).batches
+    kept = min(1.0, config.reference.max_rows / max(sum(batch.rows for batch in batches), 1))
+    slices = [(-((batch.window.start - batch.window.end) // size), batch.rows * kept + 1) for batch in batches]
+    return min(fitting, sum(count for count, rows in slices if rows >= config.measures.minimum_rows))
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------
@@ -296,8 +318,7 @@ def _knows_more(context: Context, calibration: Calibration | None, model_version
 
 def judge(context: Context, baseline: Baseline, frame: pd.DataFrame, measures: Measures, model_version: str | None) -> Measures:
     """Add what is estimated and summed up, then give every metric its learned limit and verdict."""
-    metrics = [*measures.metrics, *_estimated(context.config, baseline, frame, measures), *_steady(context.config, baseline, frame)]
-    measures = replace(measures, metrics=tuple(metrics))
+    measures = replace(measures, metrics=(*measures.metrics, *_expected(context.config, baseline, frame, measures)))
     calibration = baseline.calibration
     if calibration is None:
         return measures
@@ -308,19 +329,22 @@ def judge(context: Context, baseline: Baseline, frame: pd.DataFrame, measures: M
     return calibrating.judge_measures(context.config, measures, calibration, history)
 
 
-def _estimated(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame, measures: Measures) -> list[Metric]:
+def _expected(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame, measures: Measures) -> list[Metric]:
+    """Return the estimated performance and the steady error; what is expected of the rows is worked out once for both."""
     from driftgate.estimate.estimator import estimate
     from driftgate.estimate.scoring import score_estimates
 
-    if baseline.estimator is None:
-        return []
-    found = estimate(config, baseline.estimator, frame)
-    return [*found, *score_estimates(found, measures.metrics)]
+    estimator, metrics, loss = baseline.estimator, list[Metric](), None
+    if estimator is not None and not estimator.reason and len(frame):
+        expected = estimator.expect(config, frame)
+        found = estimate(config, estimator, frame, expected)
+        metrics, loss = [*found, *score_estimates(found, measures.metrics)], expected.losses()
+    return metrics + _steady(config, baseline, frame, loss)
 
 
-def _steady(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame) -> list[Metric]:
+def _steady(config: MonitorConfig, baseline: Baseline, frame: pd.DataFrame, loss: np.ndarray | None) -> list[Metric]:
     if baseline.steady is None:
         return []
-    expected, errors = calibrating.errors_of(config, frame, expected_loss(config, baseline.estimator))
+    expected, errors = calibrating.errors_of(config, frame, None if loss is None else lambda _: loss)
     value = baseline.steady.value(expected, errors) if len(errors) else None
     return [] if value is None else [calibrating.steady_metric(config, value)]

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from driftgate.calibrate.fit import MeasuredWindow, ScoredColumn, Test
     from driftgate.calibrate.steady import SteadyError
     from driftgate.columns import DriftColumn
+    from driftgate.measure.prepared import PreparedReference
+    from driftgate.measure.reference_parts import IndexedReference
+    from driftgate.samples import Sample
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ SMALLEST_ROW_CHANGE = 0.1
 STUCK_EXCESS = 0.1
 """A column is stuck where its most frequent value is more frequent than ever before by this share of rows."""
 ExpectedLoss = Callable[["pd.DataFrame"], "np.ndarray"]
-"""Loss that is expected of each row."""
+"""Loss that is expected of each row of a window."""
 MAX_WINDOWS = 366
 """A longer reference is calibrated on its latest windows."""
 
@@ -79,14 +82,18 @@ def learn(
     """
     from driftgate.calibrate.fit import FEWEST_WINDOWS, Terms, fit
     from driftgate.calibrate.inherit import MANY_WINDOWS
+    from driftgate.measure.reference_parts import IndexedReference
 
     cut = cut_windows(config, rows)[-MAX_WINDOWS:]
     if len(cut) < FEWEST_WINDOWS:
         log.warning("%s: %d windows in the reference, %d are needed to calibrate limits", config.id, len(cut), FEWEST_WINDOWS)
         return None
-    config, asked = with_methods(config, reference, cut[-1][0]), config
+    indexed = IndexedReference(config, reference)
+    config, asked = with_methods(config, indexed, cut[-1][0]), config
     frames = [rows.iloc[positions] for _, positions in cut]
-    measured = [_measured(config, frame, _rest(config, reference, window)) for (window, _), frame in zip(cut, frames, strict=True)]
+    measured = [
+        _measured(config, frame, indexed.part(_rest(config, reference, window))) for (window, _), frame in zip(cut, frames, strict=True)
+    ]
     measured = _with_row_ratio(measured, [window for window, _ in cut], delivered or {})
     known = former if former is not None and len(cut) < MANY_WINDOWS else None
     measured, steady = _with_steady(config, frames, measured, expected, known.steady if known else None)
@@ -94,7 +101,7 @@ def learn(
     terms = Terms(budget.false_alarms, budget.per, config.window.size, detect.change, detect.power, budget.text)
     calibration = fit(
         measured,
-        _tests(config, reference, measured, steady is not None),
+        _tests(config, indexed.whole, measured, steady is not None),
         terms,
         first=cut[0][0].start.isoformat(),
         last=cut[-1][0].end.isoformat(),
@@ -132,24 +139,24 @@ def cut_windows(config: MonitorConfig, rows: pd.DataFrame) -> list[tuple[Window,
     return found
 
 
-def with_methods(config: MonitorConfig, reference: pd.DataFrame, window: Window) -> MonitorConfig:
+def with_methods(config: MonitorConfig, reference: IndexedReference, window: Window) -> MonitorConfig:
     """Return the monitor with the drift methods written out that live windows are scored by.
 
     Where the choice is left to Evidently it depends on the size of the reference, and a window of the reference is compared with
     fewer rows than a live one: without its own.
     """
     from driftgate.config.models import ColumnMeasure
-    from driftgate.measure.drift import column_score
+    from driftgate.measure.drift import chosen_method
     from driftgate.seasons import comparable_rows
     from driftgate.two_sample import REPLACED
 
     names = {replacement: method for method, replacement in REPLACED.items()}
-    live = reference[comparable_rows(config, reference, window)]
+    live = reference.part(comparable_rows(config, reference.frame, window))
     own, general = dict(config.measures.columns), {}
     for column, values in drift_samples(config, live):
-        if column.method is not None or values.empty:
+        if column.method is not None or not values.rows:
             continue
-        used = str(column_score(config, column, values, values).method)
+        used = chosen_method(config, column, values, values).name
         method = names.get(used, used)
         if column.family is Family.CONCEPT_DRIFT:  # has no section of its own; by now every other column has one
             general["method_numerical" if column.kind == "num" else "method_categorical"] = method
@@ -159,16 +166,17 @@ def with_methods(config: MonitorConfig, reference: pd.DataFrame, window: Window)
     return config.model_copy(update={"measures": config.measures.model_copy(update={"columns": own, **general})})
 
 
-def _rest(config: MonitorConfig, reference: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """Return the rows that a window of the reference is compared with: as a live one would be, but without its own rows."""
+def _rest(config: MonitorConfig, reference: pd.DataFrame, window: Window) -> np.ndarray:
+    """Return for each row whether a window of the reference is compared with it: as a live one would be, but without its own rows."""
     from driftgate.seasons import comparable_rows, inside
 
-    others: pd.DataFrame = reference[~inside(reference[config.columns.timestamp], window)]
-    rest: pd.DataFrame = others[comparable_rows(config, others, window)]
+    times = reference[[config.columns.timestamp]]
+    rest = ~inside(times[config.columns.timestamp], window)
+    rest[rest] = comparable_rows(config, times[rest], window)
     return rest
 
 
-def _measured(config: MonitorConfig, frame: pd.DataFrame, rest: pd.DataFrame) -> MeasuredWindow:
+def _measured(config: MonitorConfig, frame: pd.DataFrame, rest: PreparedReference) -> MeasuredWindow:
     from driftgate.calibrate.calibration import usable_rows
     from driftgate.calibrate.fit import MeasuredWindow
 
@@ -176,7 +184,7 @@ def _measured(config: MonitorConfig, frame: pd.DataFrame, rest: pd.DataFrame) ->
     return MeasuredWindow(len(frame), metrics, usable_rows(metrics, len(frame), config.columns.target))
 
 
-def ordinary_metrics(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame) -> list[Metric]:
+def ordinary_metrics(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame | PreparedReference) -> list[Metric]:
     """Return every number of a window whose limits can be learned, without limits."""
     from driftgate.measure.calibratable import calibratable_metrics
 
@@ -234,10 +242,10 @@ def errors_of(config: MonitorConfig, frame: pd.DataFrame, expected: ExpectedLoss
     """Return expected loss and signed error of the labelled rows."""
     import numpy as np
 
-    from driftgate.measure.concept import residuals
+    from driftgate.measure.residuals import residuals
 
     values = residuals(config, frame).values
-    loss = np.zeros(len(values)) if expected is None or values.empty else expected(frame.iloc[values.index])
+    loss = np.zeros(len(values)) if expected is None or values.empty else expected(frame)[values.index]
     return loss, values.to_numpy(dtype=float)
 
 
@@ -251,7 +259,7 @@ def steady_metric(config: MonitorConfig, value: float | None) -> Metric:
 # --- what is tested ---------------------------------------------------------------------------------------------------
 
 
-def _tests(config: MonitorConfig, reference: pd.DataFrame, measured: Sequence[MeasuredWindow], has_steady: bool) -> list[Test]:
+def _tests(config: MonitorConfig, reference: PreparedReference, measured: Sequence[MeasuredWindow], has_steady: bool) -> list[Test]:
     from driftgate.calibrate.budget import Group
     from driftgate.calibrate.fit import Test
 
@@ -263,7 +271,7 @@ def _tests(config: MonitorConfig, reference: pd.DataFrame, measured: Sequence[Me
             is_lower_better = config.primary_metric not in HIGHER_IS_BETTER
             tests.append(Test(address, Group.PERFORMANCE, above=is_lower_better, below=not is_lower_better))
         elif metric == "most_frequent_share":
-            tests.append(Test(address, Group.QUALITY, reference_rows=len(reference), largest_excess=STUCK_EXCESS))
+            tests.append(Test(address, Group.QUALITY, reference_rows=reference.rows, largest_excess=STUCK_EXCESS))
         elif metric == "row_ratio":
             tests.append(Test(address, Group.QUALITY, above=True, below=True, smallest_distance=SMALLEST_ROW_CHANGE))
         elif metric == "multivariate_drift":
@@ -300,14 +308,14 @@ def _address(metric: Metric) -> Address:
     return (metric.family.value, metric.metric, metric.column)
 
 
-def _drift_tests(config: MonitorConfig, reference: pd.DataFrame, addresses: Sequence[Address]) -> list[Test]:
+def _drift_tests(config: MonitorConfig, reference: PreparedReference, addresses: Sequence[Address]) -> list[Test]:
     from driftgate.calibrate.budget import Group
     from driftgate.calibrate.fit import Test
 
     tests = []
     for column, values in drift_samples(config, reference):
         address = (column.family.value, "drift_score", column.name)
-        if address not in addresses or column.threshold is not None or len(values) < 2:
+        if address not in addresses or column.threshold is not None or values.rows < 2:
             continue
         tests.append(Test(address, Group.DRIFT, column=_scored(config, column, values)))
         if column.kind == "cat":
@@ -315,29 +323,31 @@ def _drift_tests(config: MonitorConfig, reference: pd.DataFrame, addresses: Sequ
     return tests
 
 
-def drift_samples(config: MonitorConfig, reference: pd.DataFrame) -> list[tuple[DriftColumn, pd.Series]]:
+def drift_samples(config: MonitorConfig, reference: PreparedReference) -> list[tuple[DriftColumn, Sample]]:
     """Return every column with a drift score and its usable reference values, the residual included."""
-    from driftgate.columns import drift_columns, usable
-    from driftgate.measure.concept import residual_sample
+    from driftgate.columns import drift_columns
+    from driftgate.measure.residuals import residual_plan
 
-    found = [(column, usable(reference, column)) for column in drift_columns(config)]
-    return [*found, residual_sample(config, reference)]
+    known = [column for column in drift_columns(config) if column.name in reference.columns]
+    found = [(column, reference.summary(column.name, column.kind).sample) for column in known]
+    return [*found, (residual_plan(config, reference.residuals.kind), reference.residuals.sample)]
 
 
-def _scored(config: MonitorConfig, column: DriftColumn, values: pd.Series) -> ScoredColumn:
+def _scored(config: MonitorConfig, column: DriftColumn, values: Sample) -> ScoredColumn:
     from driftgate.calibrate.fit import ScoredColumn
     from driftgate.measure.drift import column_score
 
     return ScoredColumn(values, column.kind == "cat", lambda current, usual: column_score(config, column, current, usual).value)
 
 
-def _missing_tests(config: MonitorConfig, reference: pd.DataFrame, addresses: Sequence[Address]) -> list[Test]:
+def _missing_tests(config: MonitorConfig, reference: PreparedReference, addresses: Sequence[Address]) -> list[Test]:
     from driftgate.calibrate.budget import Group
     from driftgate.calibrate.fit import Test
+    from driftgate.measure.quality import column_kind
 
     found = [address for address in addresses if address[1] == "missing_share" and address[2] not in ("", config.columns.target)]
-    shares = {address: float(reference[address[2]].isna().mean()) for address in found}
-    return [Test(address, Group.QUALITY, usual_share=share, reference_rows=len(reference)) for address, share in shares.items()]
+    shares = {address: reference.summary(address[2], column_kind(config, address[2])).missing_share or 0.0 for address in found}
+    return [Test(address, Group.QUALITY, usual_share=share, reference_rows=reference.rows) for address, share in shares.items()]
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------

@@ -193,7 +193,7 @@ def measure_rows(context: Context, batch: Batch, frame: pd.DataFrame) -> Measure
     measures = measure_batch(
         config,
         frame,
-        reference.frame,
+        reference.prepared,
         window=batch.window,
         model_version=version or UNVERSIONED,
         reference_performance=reference.performance,

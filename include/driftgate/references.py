@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,16 +37,21 @@ from driftgate.seasons import match_rows, minimum_rows, stretch_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from driftgate.measure.prepared import PreparedReference
+
 log = logging.getLogger(__name__)
+
+_FINGERPRINT = "fingerprint"
+"""Key beside the scores of a fixed window: hash of its rows."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Reference rows and how well the model did on rows it had not seen."""
+    """A reference, prepared for measuring, and how well the model did on rows it had not seen."""
 
-    frame: pd.DataFrame
+    prepared: PreparedReference
     performance: Mapping[str, float] | None
-    """None: the model has not seen ``frame``, so its rows tell."""
+    """None: the model has not seen the reference's rows, so they tell."""
     segments: Mapping[str, Mapping[str, float]] | None = None
     """The same per segment."""
     kind: str = "training"
@@ -59,6 +64,13 @@ class Reference:
     """The kept batches that were read; a version's own rows and rows of the source are beside them."""
     notes: tuple[str, ...] = ()
     """Why other rows than the monitor file asks for were used, or fewer."""
+    key: tuple[str, ...] | None = None
+    """Names the rows in the memory of this process; None: they were put together for one window."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows; read from their file when they are first asked for, which measuring does not."""
+        return self.prepared.frame
 
 
 def load_reference(context: Context, model_version: str | None, window: Window) -> Reference:
@@ -119,7 +131,7 @@ def describe(context: Context, reference: Reference, model_version: str | None) 
         "kind": reference.kind,
         "match": reference.match,
         "model_version": model_version,
-        "rows": len(reference.frame),
+        "rows": reference.prepared.rows,
         "fingerprint": None if is_whole else content_hash(reference.frame),
         "stretch": None if reference.stretch is None else to_dict(reference.stretch),
         "windows": len(windows),
@@ -153,15 +165,19 @@ def _load(context: Context, model_version: str | None, window: Window, known: Hi
 
 def _matched(context: Context, whole: Reference, window: Window) -> Reference:
     """Keep the rows whose calendar is that of the window."""
-    if whole.frame.empty:
+    if not whole.prepared.rows:
         return whole
+    if context.config.reference.match == "none":
+        return replace(whole, match="none")
+    from driftgate.prepared_references import of_part
+
     chosen = match_rows(context.config, whole.frame, window)
     notes = (*whole.notes, *chosen.notes)
     if chosen.rows.all():
         return replace(whole, match=chosen.match, notes=notes)
     performance = None if whole.kind == "window" else whole.performance
-    frame = whole.frame[chosen.rows].reset_index(drop=True)
-    return replace(whole, frame=frame, performance=performance, match=chosen.match, notes=notes)
+    part = of_part(whole.prepared, whole.key, chosen.rows)
+    return replace(whole, prepared=part, performance=performance, match=chosen.match, notes=notes)
 
 
 def _whole(context: Context, model_version: str | None, window: Window, known: History | None) -> Reference:
@@ -177,15 +193,33 @@ def _whole(context: Context, model_version: str | None, window: Window, known: H
 
 def _of_model(context: Context, model_version: str | None) -> Reference:
     from driftgate.ingest.batch_store import read_batch
-    from driftgate.serve.references import fetch_reference, reference_scores
+    from driftgate.serve.references import fetch_reference, known_reference
 
     if model_version is None:
         raise MeasureError(
             f"monitor {context.config.id}: the batch was not scored by a champion, so there is no training reference; "
             "run the window again with 'reprocess', or set reference.kind to window"
         )
-    path = fetch_reference(context.config, context.settings, model_version)
-    return Reference(read_batch(path), *reference_scores(context.config, context.settings, model_version))
+    known = known_reference(context.config, context.settings, model_version)
+
+    def load() -> pd.DataFrame:
+        return read_batch(fetch_reference(context.config, context.settings, model_version))
+
+    return _of_file(context, known.rows.name, known.identity, load, performance=known.performance, segments=known.segments)
+
+
+def _of_file(context: Context, name: str, identity: str, load: Callable[[], pd.DataFrame], **facts: Any) -> Reference:
+    """Return a reference whose rows lie in a file of this name; their prepared form is kept on this machine."""
+    from driftgate.prepared_references import SUFFIX, of_file
+
+    path = (context.settings.references_dir / context.config.id / name).with_suffix(SUFFIX)
+    return Reference(of_file(context.config, path, identity, load), key=(str(path), identity), **facts)
+
+
+def _of_rows(context: Context, frame: pd.DataFrame) -> PreparedReference:
+    from driftgate.measure.prepared import PreparedReference
+
+    return PreparedReference(context.config, lambda: frame)
 
 
 # --- the time before, the year before ---------------------------------------------------------------------------------
@@ -206,13 +240,17 @@ def _of_stretch(context: Context, own: Reference | None, model_version: str | No
     if len(rows.frame) >= minimum_rows(config):
         scores = (None, None) if own is None else (own.performance, own.segments)
         frame = thin(rows.frame, config.reference.max_rows)
-        return Reference(frame, *scores, kind=config.reference.kind, stretch=stretch, history=rows.history, notes=rows.notes)
+        return Reference(
+            _of_rows(context, frame), *scores, kind=config.reference.kind, stretch=stretch, history=rows.history, notes=rows.notes
+        )
     what = f"the {config.reference.kind} reference {stretch} has {len(rows.frame)} rows, {minimum_rows(config)} are needed"
     if own is not None:
         notes = (*rows.notes, f"{what}: the training reference of version {model_version} is used")
         return replace(own, history=rows.history, notes=notes)
     notes = (*rows.notes, f"{what}: the window is compared with nothing")
-    return Reference(empty_rows(config), None, kind=config.reference.kind, stretch=stretch, history=rows.history, notes=notes)
+    return Reference(
+        _of_rows(context, empty_rows(config)), None, kind=config.reference.kind, stretch=stretch, history=rows.history, notes=notes
+    )
 
 
 def _rows_of(context: Context, stretch: Window, window: Window, model_version: str | None, known: History | None) -> Rows:
@@ -263,8 +301,10 @@ def _of_window(context: Context, model_version: str | None) -> Reference:
     path = _window_path(context, window, model_version)
     if not (path.is_file() and _performance_path(path).is_file()):
         _build_window_reference(context, window, model_version, path)
-    performance = json.loads(_performance_path(path).read_text(encoding="utf-8"))
-    return Reference(read_batch(path), performance, kind="window", stretch=window)
+    note = _performance_path(path).read_text(encoding="utf-8")
+    performance = {name: score for name, score in json.loads(note).items() if name != _FINGERPRINT}
+    identity = hashlib.sha256(note.encode()).hexdigest()
+    return _of_file(context, path.name, identity, lambda: read_batch(path), performance=performance, kind="window", stretch=window)
 
 
 def _window_path(context: Context, window: Window, model_version: str | None) -> Path:
@@ -287,6 +327,7 @@ def _performance_path(path: Path) -> Path:
 
 
 def _build_window_reference(context: Context, window: Window, model_version: str | None, path: Path) -> None:
+    from driftgate.ingest.batch_store import content_hash
     from driftgate.measure.performance import performance_scores
     from driftgate.window_rows import read_window
 
@@ -299,7 +340,7 @@ def _build_window_reference(context: Context, window: Window, model_version: str
                 f"monitor {context.config.id}: the reference window {window} holds no rows; correct reference.start and reference.end"
             )
         frame = thin(frame, context.config.reference.max_rows)
-        write_json(_performance_path(path), performance_scores(context.config, frame))
+        write_json(_performance_path(path), {**performance_scores(context.config, frame), _FINGERPRINT: content_hash(frame)})
         _keep(frame, path)
 
 

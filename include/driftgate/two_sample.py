@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
+
+from driftgate.samples import Counts, Numbers, Sample, counts_together, sample_of
 
 CHISQUARE = "chisquare_two_sample"
 MANN_WHITNEY = "mannw_two_sided"
@@ -28,14 +30,15 @@ DISPLAY_NAMES: Mapping[str, str] = {
 }
 SMALLEST_EXPECTATION = 5.0
 """Cochran's rule: with a smaller expected count the chi-square distribution is not trusted (Biometrics 10, 1954, 417-451)."""
+_EXACT_MANN_WHITNEY = 8
 
 
-def used_method(method: str, reference: pd.Series, current: pd.Series) -> str:
+def used_method(method: str, reference: Sample, current: Sample) -> str:
     """Return the name of the test that is used where Evidently would use ``method`` on these values.
 
     Cramer-von Mises stays Evidently's as long as no value occurs twice in both samples together: then it is right.
     """
-    if method == "cramer_von_mises" and not pd.concat([reference, current]).duplicated().any():
+    if method == "cramer_von_mises" and int(_totals(reference, current).max(initial=0)) < 2:
         return method
     return REPLACED.get(method, method)
 
@@ -44,13 +47,13 @@ def judged(name: str) -> Callable[[pd.Series, pd.Series, Any, float], tuple[floa
     """Return a test of this module in the form that Evidently registers: p-value, and whether it is below the threshold."""
 
     def test(reference: pd.Series, current: pd.Series, _kind: Any, threshold: float) -> tuple[float, bool]:
-        value = P_VALUES[name](reference, current)
+        value = P_VALUES[name](*(sample_of(values.to_numpy()) for values in (reference, current)))
         return value, value < threshold
 
     return test
 
 
-def chisquare_p_value(reference: pd.Series, current: pd.Series) -> float:
+def chisquare_p_value(reference: Sample, current: Sample) -> float:
     """Return the p-value of Pearson's test of homogeneity, which asks whether both samples come from the same shares of categories.
 
     Without small expected counts it is ``scipy.stats.chi2_contingency`` without continuity correction. Else the statistic stays
@@ -61,15 +64,14 @@ def chisquare_p_value(reference: pd.Series, current: pd.Series) -> float:
     Parameters
     ----------
     reference, current
-        Values without nulls; neither may be empty.
+        Neither may be empty.
 
     Returns
     -------
     float
         Between 0 and 1; 1 where the margins allow no difference (a single category, or every value seen once only).
     """
-    counts = [values.value_counts() for values in (reference, current)]
-    table = pd.concat(counts, axis=1).fillna(0).to_numpy(dtype=np.float64).T
+    table = np.array(counts_together(reference, current), dtype=np.float64)
     if table.shape[1] < 2:
         return 1.0
     found = stats.chi2_contingency(table, correction=False)
@@ -103,12 +105,32 @@ def statistic_moments(totals: np.ndarray, rows: float) -> tuple[float, float]:
     return scale * (mean - rows**2 / whole), scale**2 * variance
 
 
-def mann_whitney_p_value(reference: pd.Series, current: pd.Series) -> float:
-    """Return the two-sided p-value of ``scipy.stats.mannwhitneyu``, which asks whether one sample lies higher or lower than the other."""
-    return float(stats.mannwhitneyu(reference, current, alternative="two-sided").pvalue)
+def mann_whitney_p_value(reference: Numbers, current: Numbers) -> float:
+    """Return the two-sided p-value of ``scipy.stats.mannwhitneyu``, which asks whether one sample lies higher or lower than the other.
+
+    SciPy itself is asked where one side has at most eight rows (its p-value is exact there); above that it is the same normal
+    approximation, with the correction for ties and for continuity, from ranks in the sorted reference.
+    """
+    few, many = sorted((reference.rows, current.rows))
+    if few <= _EXACT_MANN_WHITNEY:
+        return float(stats.mannwhitneyu(reference.expanded(), current.expanded(), alternative="two-sided").pvalue)
+    whole = few + many
+    higher = pairs_won(current, reference) / 2
+    ties = _totals(reference, current).astype(np.float64)
+    variance = few * many / 12 * (whole + 1 - float((ties**3 - ties).sum()) / (whole * (whole - 1)))
+    excess = max(higher, few * many - higher) - few * many / 2 - 0.5
+    with np.errstate(divide="ignore", invalid="ignore"):
+        standard = np.float64(excess) / np.sqrt(max(variance, 0.0))
+    return float(np.clip(2 * special.ndtr(-standard), 0.0, 1.0))
 
 
-def cramer_von_mises_p_value(reference: pd.Series, current: pd.Series) -> float:
+def pairs_won(current: Numbers, reference: Numbers) -> int:
+    """Return twice the number of pairs in which the current value is the larger one, ties counted half."""
+    values, counts = current.distinct()
+    return int(((reference.below(values) + reference.not_above(values)) * counts).sum())  # whole numbers: no order of rows matters
+
+
+def cramer_von_mises_p_value(reference: Numbers, current: Numbers) -> float:
     """Return the p-value of the two-sample Cramer-von Mises test for values that may occur several times.
 
     The statistic is the squared difference of both distribution functions, averaged over the pooled values. Its distribution is
@@ -120,15 +142,15 @@ def cramer_von_mises_p_value(reference: pd.Series, current: pd.Series) -> float:
     Parameters
     ----------
     reference, current
-        Finite numbers; neither may be empty.
+        Neither may be empty.
     """
-    samples = [np.sort(values.to_numpy(dtype=np.float64)) for values in (reference, current)]
-    values, totals = np.unique(np.concatenate(samples), return_counts=True)
-    rows, whole = [len(sample) for sample in samples], int(totals.sum())
-    if len(values) < 2:
+    both = counts_together(reference, current)
+    totals, rows = both[0] + both[1], [reference.rows, current.rows]
+    whole = sum(rows)
+    if len(totals) < 2:
         return 1.0
     weights, pooled = totals / whole, np.cumsum(totals) / whole
-    differences = np.subtract(*(np.searchsorted(sample, values, "right") / len(sample) for sample in samples))
+    differences = np.subtract(*(np.cumsum(counts) / size for counts, size in zip(both, rows, strict=True)))
     statistic = rows[0] * rows[1] / whole * float((weights * differences**2).sum())
     finite = whole / (whole - 1)
     mean = finite * float((weights * pooled * (1 - pooled)).sum())
@@ -138,6 +160,11 @@ def cramer_von_mises_p_value(reference: pd.Series, current: pd.Series) -> float:
     return _gamma_tail(statistic, mean, 2 * finite**2 * squares)
 
 
+def _totals(reference: Sample, current: Sample) -> Counts:
+    """Rows of each value in both samples together."""
+    return np.add(*counts_together(reference, current))
+
+
 def _gamma_tail(statistic: float, mean: float, variance: float) -> float:
     """Probability of a larger value of a gamma variable with this mean and variance; 1 where it cannot vary."""
     if variance <= 1e-9 * mean**2:
@@ -145,7 +172,7 @@ def _gamma_tail(statistic: float, mean: float, variance: float) -> float:
     return float(stats.gamma.sf(statistic, mean**2 / variance, scale=variance / mean))
 
 
-P_VALUES: Mapping[str, Callable[[pd.Series, pd.Series], float]] = {
+P_VALUES: Mapping[str, Callable[[Any, Any], float]] = {
     CHISQUARE: chisquare_p_value,
     MANN_WHITNEY: mann_whitney_p_value,
     CRAMER_VON_MISES: cramer_von_mises_p_value,

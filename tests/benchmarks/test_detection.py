@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks.detection import fast, inject, intervals, real, study
-from benchmarks.detection.arms import ARMS, Verdicts, _others
+from benchmarks.detection import inject, intervals, real, study
+from benchmarks.detection.arms import ARMS, LIMIT, Verdicts, _others
+from benchmarks.detection.check import assert_evidentlys
 from benchmarks.detection.criteria import is_below
 from benchmarks.detection.estimates import Results
 from benchmarks.detection.report import write
-from benchmarks.detection.synthetic import Maker, Spec, changes, expected_loss
+from benchmarks.detection.synthetic import Maker, Spec, changes
+from evidently.legacy.calculations.stattests import get_stattest
+from evidently.legacy.core import ColumnType
 from scipy import stats
 
-from driftgate import calibrating
 from driftgate.columns import drift_columns, usable
 from driftgate.config.models import MonitorConfig
-from driftgate.measure.drift import column_score
+from driftgate.measure.calibratable import calibratable_metrics
+from driftgate.measure.prepared import PreparedReference
+from driftgate.measure.window_rows import FrameRows
 
 SPEC = Spec(rows=60, columns=8)
 
@@ -131,44 +137,28 @@ def maker_frames() -> tuple[MonitorConfig, pd.DataFrame, pd.DataFrame]:
     return SPEC.config(), maker.windows(20), maker.windows(1)
 
 
-def test_quick_numbers_and_limits_are_the_products() -> None:
+def test_the_scores_are_evidentlys_and_a_wrong_one_stops_the_run() -> None:
     config, rows, window = maker_frames()
     window = inject.mixed(inject.scaled(window, "heavy_0", 1000), "level5_0", "new", 0.1, rng())
-    prepared = fast.Prepared(config, rows)
-    quick = fast.metrics(config, fast.Window.of(prepared, window), prepared.part(rows))
-    fast.assert_equal(quick, calibrating.ordinary_metrics(config, window, rows))
-    with fast.in_place(prepared):
-        own = calibrating.learn(config, rows, rows, expected_loss)
-    theirs = calibrating.learn(config, rows, rows, expected_loss)
-    assert own is not None
-    assert theirs is not None
-    for address, limit in theirs.calibration.drift.items():
-        assert own.calibration.drift[address].threshold(60) == pytest.approx(limit.threshold(60), rel=1e-6)
-    assert own.calibration.slow.keys() == theirs.calibration.slow.keys()
-
-
-def test_a_wrong_quick_number_stops_the_run() -> None:
-    config, rows, window = maker_frames()
-    own = calibrating.ordinary_metrics(config, window, rows)
-    wrong = [fast.Metric(**{**vars(item), "value": (item.value or 0) + 1}) for item in own]
+    found = calibratable_metrics(config, window, rows)
+    assert_evidentlys(config, found, window, rows)
+    wrong = [replace(item, value=(item.value or 0) + 1e-6) for item in found]
     with pytest.raises(AssertionError, match="is not"):
-        fast.assert_equal(wrong, own)
+        assert_evidentlys(config, wrong, window, rows)
 
 
 def test_psi_and_kolmogorov_smirnov_are_evidentlys_and_scipys() -> None:
-    _, rows, window = maker_frames()
-    config = SPEC.config().model_copy(
-        update={"measures": SPEC.config().measures.model_copy(update={"method_numerical": "psi", "method_categorical": "psi"})}
-    )
-    plans = drift_columns(config)
-    theirs = [column_score(config, plan, usable(window, plan), usable(rows, plan)).value for plan in plans]
-    prepared = fast.Prepared(SPEC.config(), rows)
-    found = _others(fast.Window.of(prepared, window), prepared.part(rows))
-    assert found["psi"] * fast.LIMIT == pytest.approx(max(value for value in theirs if value is not None))
-    for plan, column, current in zip(plans, prepared.part(rows).columns, fast.Window.of(prepared, window).columns, strict=False):
+    config, rows, window = maker_frames()
+    usual = PreparedReference(config, lambda: rows)
+    scores, statistics = [], []
+    for plan in drift_columns(config):
+        own, reference = usable(window, plan), usable(rows, plan)
+        scores.append(get_stattest(reference, own, plan.kind, "psi")(reference, own, ColumnType(plan.kind), None).drift_score)
         if plan.kind == "num":
-            expected = stats.ks_2samp(usable(rows, plan), usable(window, plan)).statistic
-            assert column.kolmogorov(current) == pytest.approx(expected)
+            statistics.append(stats.ks_2samp(reference, own))
+    found = _others(config, FrameRows(window), usual)
+    assert found["psi"] * LIMIT == pytest.approx(max(scores))
+    assert found["ks"] >= max(np.log(item.pvalue) / np.log(0.05) for item in statistics) * 0.999
 
 
 def test_the_same_seed_gives_the_same_verdicts_and_a_page(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

@@ -19,6 +19,7 @@ from driftgate.calibrating import Learned, cut_windows, errors_of, judge_measure
 from driftgate.config.calibration import BudgetConfig
 from driftgate.config.models import MonitorConfig
 from driftgate.measure.measures import measure_batch
+from driftgate.measure.reference_parts import IndexedReference
 from driftgate.records import Family, Measures, Metric, MetricVerdict
 
 DAYS, ROWS = 10, 110
@@ -244,7 +245,7 @@ def test_the_method_is_that_of_live_windows_also_where_leaving_a_window_out_woul
         assert scored is not None
         assert scored.method == limit.method
     own = factories.make_config(measures={"method_numerical": "ks", "columns": {"hour": {"method": "auto"}, "vendor": {"threshold": 0.3}}})
-    pinned = with_methods(own, rows, factories.make_window(7)).measures
+    pinned = with_methods(own, IndexedReference(own, rows), factories.make_window(7)).measures
     assert (pinned.method_numerical, pinned.columns["hour"].method, pinned.columns["vendor"].threshold) == ("ks", "wasserstein", 0.3)
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import factories
-from driftgate import pipeline, retraining
+from driftgate import pipeline, prepared_references, retraining
 from driftgate.config.loader import load_monitor
 from driftgate.config.models import MeasuresConfig
 from driftgate.config.reference import ReferenceConfig
@@ -38,6 +38,7 @@ from driftgate.records import (
 )
 from driftgate.reference_rows import Rows, neighbours, with_own_rows
 from driftgate.references import describe, described_reference, load_reference
+from driftgate.serve import references
 from driftgate.settings import Settings
 
 ROWS = 40
@@ -423,6 +424,55 @@ def test_references_of_a_model_version(champion: Context) -> None:
     estimator = champion.registry.load("trips", "1")
     rest = scored.frame[scored.frame["ts"] >= pd.Timestamp(factories.make_window(14).start)]
     np.testing.assert_allclose(rest["prediction"], estimator.predict(rest[champion.config.columns.features]))
+
+
+def test_the_second_window_of_a_version_reads_no_reference_rows(champion: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+
+    def counted(function: Any) -> Any:
+        def call(path: Any, *rest: Any, **more: Any) -> Any:
+            if str(path).startswith(str(champion.settings.references_dir)):
+                reads.append(Path(path).name)
+            return function(path, *rest, **more)
+
+        return call
+
+    monkeypatch.setattr(pd, "read_parquet", counted(pd.read_parquet))
+    monkeypatch.setattr(references, "_sha256", counted(references._sha256))
+    batches = [pipeline.ingest(champion, factories.make_window(day)) for day in (18, 19, 20)]
+    kept = champion.settings.references_dir / "trips" / "v1.prepared.npz"
+    kept.unlink()  # made when the version was promoted
+    prepared_references.forget()
+    first = pipeline.measure(champion, batches[0])
+    assert "v1.parquet" in reads, "the counter sees what is read"
+    for batch in batches[1:]:
+        reads.clear()
+        prepared_references.forget()  # as in a new process
+        found = pipeline.measure(champion, batch)
+        assert reads == []
+        assert {item.address for item in found.metrics} >= {item.address for item in first.metrics if item.family is Family.DATA_DRIFT}
+    kept.write_bytes(b"damaged")
+    prepared_references.forget()
+    assert pipeline.measure(champion, batches[-1]) == found
+    assert "v1.parquet" in reads, "made anew from the rows"
+
+
+def test_a_part_by_calendar_is_prepared_once_per_process(champion: Context) -> None:
+    context = with_reference(champion, match="weekday", minimum_rows=50)
+    sundays = [load_reference(context, "1", factories.make_window(day)).prepared for day in (13, 20)]
+    assert sundays[0] is sundays[1]
+    assert load_reference(context, "1", factories.make_window(19)).prepared is not sundays[0]
+
+
+def test_other_rows_of_a_fixed_window_are_prepared_anew(tmp_path: Path, settings: Settings, store: Any) -> None:
+    context = make_context(tmp_path, settings, store, reference={"kind": "window", "start": "2024-01-01", "end": "2024-01-02"})
+    write_source(context, [0])
+    first = load_reference(context, None, NOW).prepared
+    assert (first.rows, load_reference(context, None, NOW).prepared) == (ROWS, first)
+    for path in (settings.references_dir / "trips").glob("window-*.parquet"):
+        path.unlink()
+    frame_of(0, rows=7).to_csv(settings.home / "source" / "2024-01-01.csv", index=False)
+    assert load_reference(context, None, NOW).prepared.rows == 7
 
 
 def pipeline_keep(context: Context, day: int, **facts: Any) -> Batch:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from driftgate.two_sample import chisquare_p_value, cramer_von_mises_p_value, mann_whitney_p_value, statistic_moments
+from driftgate.samples import sample_of
+from driftgate.two_sample import P_VALUES, statistic_moments
+
+
+def p_value(name: str, reference: pd.Series, current: pd.Series) -> float:
+    return P_VALUES[name](sample_of(reference.to_numpy()), sample_of(current.to_numpy()))
+
+
+chisquare_p_value = partial(p_value, "chisquare_two_sample")
+mann_whitney_p_value = partial(p_value, "mannw_two_sided")
+cramer_von_mises_p_value = partial(p_value, "cramer_von_mises_ties")
 
 
 def shares(categories: int) -> np.ndarray:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from driftgate.calibrate import null, tail
+from driftgate.samples import Sample, counts_of
 
 REGIME_TEST = 0.05
 """Windows whose spread or level is this unlikely under mere sampling count as different from each other."""
@@ -77,7 +77,7 @@ class DriftLimit:
 
 
 def fit_drift_limit(
-    reference: pd.Series,
+    reference: Sample,
     scores: np.ndarray,
     rows: np.ndarray,
     *,
@@ -114,12 +114,12 @@ def fit_drift_limit(
     middle = draws[int(np.argmin(np.abs(np.array(sizes) - usual)))]
     shape = tail.symmetrising_power(middle / max(float(np.median(middle)), 1e-12))
     plain = DriftLimit(method, is_p_value, SAMPLING, sizes, medians, bounds, len(scores), usual, shape)
-    limit = _with_windows(plain, distances, rows, middle, chance, shared=usual / (usual + len(reference)))
+    limit = _with_windows(plain, distances, rows, middle, chance, shared=usual / (usual + reference.rows))
     return _with_minimum(limit, reference, score, is_categorical, detect, power, seed)
 
 
 def _null_draws(
-    reference: pd.Series, method: str, sizes: Sequence[int], score: null.Score, is_p_value: bool, is_categorical: bool, seed: int
+    reference: Sample, method: str, sizes: Sequence[int], score: null.Score, is_p_value: bool, is_categorical: bool, seed: int
 ) -> list[np.ndarray]:
     if is_p_value:
         return [np.sqrt(-np.log(null.uniform_p_values()))] * len(sizes)
@@ -171,13 +171,13 @@ def _is_like(observed: np.ndarray, level: float, spread: float, shared: float) -
 
 
 def _with_minimum(
-    limit: DriftLimit, reference: pd.Series, score: null.Score, is_categorical: bool, detect: float, power: float, seed: int
+    limit: DriftLimit, reference: Sample, score: null.Score, is_categorical: bool, detect: float, power: float, seed: int
 ) -> DriftLimit:
     """Find the smallest size from which on the stated change is found often enough, were it not for differences between windows.
 
     Against a constant column there is no change of a stated size: any other value is one, in windows of any size.
     """
-    if reference.nunique() < 2:
+    if len(counts_of(reference)) < 2:
         return replace(limit, minimum_rows=1)
     found: list[float] = []
     sizes = sorted({*limit.sizes, 10, 15, 20, 30, 50, 75, 100, 200, 500})

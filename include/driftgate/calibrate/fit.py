@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
-import pandas as pd
 
 from driftgate.calibrate import null
 from driftgate.calibrate.budget import Group, chance_per_window, split
@@ -18,6 +17,7 @@ from driftgate.calibrate.inherit import MANY_WINDOWS, inherit_drift, inherit_slo
 from driftgate.calibrate.slow import SlowLimit, fit_slow_limit
 from driftgate.calibrate.value_limit import ShareLimit, ValueLimit, fit_share_limit, fit_value_limit
 from driftgate.records import Direction, Metric
+from driftgate.samples import Sample, counts_of
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class MeasuredWindow:
 class ScoredColumn:
     """What the simulation needs to know of a column with a drift score."""
 
-    reference: pd.Series
+    reference: Sample
     """Usable values."""
     is_categorical: bool
     score: null.Score
@@ -191,7 +191,7 @@ def _note(address: Address) -> str:
 
 def _fit_drift(column: ScoredColumn, known: _Series, terms: Terms, chance: float, sizes: Sequence[int], seed: int) -> DriftLimit:
     ((method, is_p_value),) = known.methods
-    is_counted = column.is_categorical or (method == "jensenshannon" and column.reference.nunique() <= FEW_VALUES)
+    is_counted = column.is_categorical or (method == "jensenshannon" and len(counts_of(column.reference)) <= FEW_VALUES)
     return fit_drift_limit(
         column.reference,
         known.values,

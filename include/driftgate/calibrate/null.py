@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import pandas as pd
+
+from driftgate.samples import Categories, Numbers, Sample, counts_of
 
 DRAWS = 400
 SLOW_DRAWS = 120
@@ -20,11 +21,12 @@ OUTERMOST = 250
 """So many values at either end are kept as they are."""
 _COUNTED = 3
 """Draws per value up to which they are counted one by one."""
+_CELLS = 2**16
 RANGE = 4.0
 """The simulated sizes reach from a fourth of the smallest usual window to four times the largest."""
 SMALLEST_P = 1e-300
 
-Score = Callable[[pd.Series, pd.Series], float | None]
+Score = Callable[[Sample, Sample], float | None]
 """Score of current rows (first) against reference rows (second)."""
 
 
@@ -46,24 +48,26 @@ def score_of(distance_value: float, *, is_p_value: bool) -> float:
 
 
 def simulate(
-    reference: pd.Series, method: str, size: int, score: Score, *, seed: int, change: float = 0.0, is_categorical: bool = False
+    reference: Sample, method: str, size: int, score: Score, *, seed: int, change: float = 0.0, is_categorical: bool = False
 ) -> np.ndarray:
     """Return scores of windows of ``size`` rows drawn from the reference, changed by ``change`` where that is not 0.
 
     Parameters
     ----------
     reference
-        Values without nulls.
+        Numbers, or categories; neither may be empty.
     method
         Name of the drift method; the normed Wasserstein distance and the Jensen-Shannon distance of categories are worked out for all
         draws at once, every other method by calling ``score``.
     change
         Numbers: a shift by so many standard deviations. Categories: the most frequent one swells, measured by Cohen's effect size
         w (Statistical Power Analysis for the Behavioral Sciences, 1988, chapter 7).
+    is_categorical
+        Draw distinct values with their shares, also of numbers (of few values).
     """
     rng = np.random.default_rng(seed)
-    drawn = max(round(size * len(reference) / (size + len(reference))), 2)
-    if is_categorical:
+    drawn = max(round(size * reference.rows / (size + reference.rows)), 2)
+    if is_categorical or isinstance(reference, Categories):
         return _categories(rng, reference, method, drawn, score, change)
     return _numbers(rng, reference, method, drawn, score, change)
 
@@ -73,14 +77,14 @@ def uniform_p_values() -> np.ndarray:
     return np.asarray((np.arange(DRAWS) + 0.5) / DRAWS)
 
 
-def _numbers(rng: np.random.Generator, reference: pd.Series, method: str, drawn: int, score: Score, change: float) -> np.ndarray:
-    values = np.sort(reference.to_numpy(dtype=float))
+def _numbers(rng: np.random.Generator, reference: Numbers, method: str, drawn: int, score: Score, change: float) -> np.ndarray:
+    values = reference.expanded()
     spread = max(float(values.std()), 0.001)
     if method == "wasserstein":
         grid, shares = _support(values)
         counts = _even_counts(rng, drawn, len(grid)) if shares is None else _counts(rng, drawn, shares)
         return _wasserstein(grid, counts, change * spread, shares) / spread
-    found = [score(pd.Series(rng.choice(values, drawn) + change * spread), reference) for _ in range(SLOW_DRAWS)]
+    found = [score(Numbers.of(rng.choice(values, drawn) + change * spread), reference) for _ in range(SLOW_DRAWS)]
     return np.array([value for value in found if value is not None], dtype=float)
 
 
@@ -100,9 +104,21 @@ def _counts(rng: np.random.Generator, drawn: int, shares: np.ndarray) -> np.ndar
     if drawn > _COUNTED * len(shares):
         return np.asarray(rng.multinomial(drawn, shares / shares.sum(), size=DRAWS))
     edges = np.cumsum(shares)
-    places = np.searchsorted(edges, rng.random(DRAWS * drawn) * edges[-1], side="right")
+    places = _places(edges, rng.random(DRAWS * drawn) * edges[-1])
     places = np.minimum(places, len(shares) - 1) + np.repeat(np.arange(DRAWS) * len(shares), drawn)
     return np.bincount(places, minlength=DRAWS * len(shares)).reshape(DRAWS, len(shares))
+
+
+def _places(edges: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return ``searchsorted(edges, points, "right")`` for many points in no order, by a table of cells that lie between two edges."""
+    scale = _CELLS / edges[-1]
+    first = np.searchsorted(edges, np.arange(_CELLS + 2) / scale, side="right")
+    cells = (points * scale).astype(np.intp)
+    found: np.ndarray = first[cells]
+    # The cell of a point close to a cell's end may be one too far or too low by rounding: its neighbours must agree too.
+    is_mixed = (first[np.maximum(cells - 1, 0)] != found) | (first[np.minimum(cells + 2, _CELLS + 1)] != found)
+    found[is_mixed] = np.searchsorted(edges, points[is_mixed], side="right")
+    return found
 
 
 def _even_counts(rng: np.random.Generator, drawn: int, values: int) -> np.ndarray:
@@ -128,16 +144,19 @@ def _wasserstein(grid: np.ndarray, counts: np.ndarray, shift: float, shares: np.
     return np.asarray((np.abs(moved - old) * steps).sum(axis=1))
 
 
-def _categories(rng: np.random.Generator, reference: pd.Series, method: str, drawn: int, score: Score, change: float) -> np.ndarray:
-    counts = reference.value_counts()
-    known = counts.sort_index()
-    shares = _changed(known.to_numpy(dtype=float) / known.sum(), change)
+def _categories(rng: np.random.Generator, reference: Sample, method: str, drawn: int, score: Score, change: float) -> np.ndarray:
+    known = counts_of(reference) / reference.rows
+    shares = _changed(known, change)
     if method == "jensenshannon":
         draws = rng.multinomial(drawn, shares, size=DRAWS)
-        return _jensen_shannon(draws / drawn, known.to_numpy(dtype=float) / known.sum())
-    names = known.index.to_numpy()
-    found = [score(pd.Series(rng.choice(names, drawn, p=shares)), reference) for _ in range(SLOW_DRAWS)]
+        return _jensen_shannon(draws / drawn, known)
+    names = reference.names if isinstance(reference, Categories) else reference.distinct()[0]
+    found = [score(_sample(rng.choice(names, drawn, p=shares)), reference) for _ in range(SLOW_DRAWS)]
     return np.array([value for value in found if value is not None], dtype=float)
+
+
+def _sample(values: np.ndarray) -> Sample:
+    return Categories.of(values) if values.dtype == object else Numbers.of(values)
 
 
 def _changed(shares: np.ndarray, change: float) -> np.ndarray:

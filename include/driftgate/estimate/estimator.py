@@ -70,14 +70,44 @@ class Estimator:
         """Return what is expected of rows whose prediction is known, see :mod:`tables`."""
         return _expected(config, self.model, self.positive, frame)
 
+    def expect(self, config: MonitorConfig, frame: pd.DataFrame) -> Expected:
+        """Work out what is expected of the rows of a window, for everything that asks.
+
+        Raises
+        ------
+        MeasureError
+            If the rows lack a column.
+        """
+        require(config, frame, self.columns(config))
+        rows = predicted_rows(config, frame)
+        return Expected(self.task, len(frame), rows, self.table(config, frame.iloc[rows]) if len(rows) else np.empty((0, 0)))
+
     def losses(self, config: MonitorConfig, frame: pd.DataFrame) -> np.ndarray:
+        """Return the expected loss of every row, see :meth:`Expected.losses`."""
+        return self.expect(config, frame).losses()
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What an estimator expects of the rows of a window."""
+
+    task: str
+    size: int
+    """Rows of the window."""
+    rows: np.ndarray
+    """Positions of those with a prediction."""
+    table: np.ndarray
+    """What is expected of each of these, see :mod:`tables`."""
+
+    def losses(self) -> np.ndarray:
         """Return the expected loss of every row, absolute error or log loss; NaN where the prediction is not known."""
-        rows, found = predicted_rows(config, frame), np.full(len(frame), np.nan)
-        found[rows] = row_losses(self.task, self.table(config, frame.iloc[rows]))
+        found = np.full(self.size, np.nan)
+        if len(self.rows):
+            found[self.rows] = row_losses(self.task, self.table)
         return found
 
 
-def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame) -> list[Metric]:
+def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame, expected: Expected | None = None) -> list[Metric]:
     """Estimate the performance of one window.
 
     Parameters
@@ -88,6 +118,8 @@ def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame) -
         Fitted for the model version that made the predictions.
     frame
         Rows of the window with features and prediction, in any order; a target is not looked at.
+    expected
+        What :meth:`Estimator.expect` says of these rows, where it is known already.
 
     Returns
     -------
@@ -105,11 +137,11 @@ def estimate(config: MonitorConfig, estimator: Estimator, frame: pd.DataFrame) -
     """
     if estimator.reason or frame.empty:
         return []
-    require(config, frame, estimator.columns(config))
-    rows = predicted_rows(config, frame)
+    expected = expected or estimator.expect(config, frame)
+    rows = expected.rows
     if not len(rows):
         return []
-    found = score_function(estimator.task)(estimator.table(config, frame.iloc[rows]))
+    found = score_function(estimator.task)(expected.table)
     verdict = MetricVerdict.TOO_FEW_ROWS if len(rows) < config.measures.minimum_rows else None
     return [_metric(estimator, name, found.get(name), len(rows), verdict) for name in estimator.spreads]
 

@@ -40,19 +40,34 @@ _ODDS = ("equal_opportunity_gap", "false_positive_rate_gap")
 _DEFAULT_POSITIVE = ("1", "True", "true")
 
 
-def fairness_metrics(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame) -> list[Metric]:
+def fairness_metrics(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame | Mapping[str, Values]) -> list[Metric]:
     """Return the gaps between the groups of every column under ``fairness``, and the values of the groups.
 
     A group's value counts with ``fairness.minimum_rows`` rows in its denominator; a gap needs two such groups, else it is left out.
     Groups are the 50 largest values of the column; rows without a value belong to no group. All have the group column as column;
     the values of a group also have a segment, for example ``sex=f``. None has a limit or a verdict of its own.
+
+    Parameters
+    ----------
+    config
+        The monitor.
+    current
+        Rows of the window.
+    reference
+        Rows of the reference, or what :func:`group_values` says of them.
     """
+    usual = group_values(config, reference) if isinstance(reference, pd.DataFrame) else reference
     return [
         metric
         for name in config.fairness.columns
         if name in current
-        for metric in _column(config, name, _values(config, name, current), _values(config, name, reference))
+        for metric in _column(config, name, _values(config, name, current), usual.get(name, {}))
     ]
+
+
+def group_values(config: MonitorConfig, frame: pd.DataFrame) -> dict[str, Values]:
+    """Return the values of the groups of every column under ``fairness``, by column."""
+    return {name: _values(config, name, frame) for name in config.fairness.columns}
 
 
 def _column(config: MonitorConfig, name: str, found: Values, usual: Values) -> list[Metric]:

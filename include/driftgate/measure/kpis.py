@@ -59,7 +59,10 @@ class _Rows:
 
 
 def kpi_metrics(
-    config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame, answers: Mapping[str, float | None] | None = None
+    config: MonitorConfig,
+    current: pd.DataFrame,
+    reference: pd.DataFrame | Mapping[str, float],
+    answers: Mapping[str, float | None] | None = None,
 ) -> list[Metric]:
     """Return one metric of family ``kpi`` per KPI of the monitor file, in its order.
 
@@ -70,20 +73,32 @@ def kpi_metrics(
     ----------
     config
         The monitor.
-    current, reference
-        Rows of the window and of the reference.
+    current
+        Rows of the window.
+    reference
+        Rows of the reference, or what :func:`reference_values` says of them.
     answers
         What :func:`driftgate.kpi_queries.read_kpis` read for the window, by name. A query that is not in it has no value.
     """
-    kinds = column_kinds(config.columns, config.task)
-    rows, usual_rows = _Rows(current, kinds), _Rows(reference, kinds)
+    rows = _Rows(current, column_kinds(config.columns, config.task))
+    usual = reference_values(config, reference) if isinstance(reference, pd.DataFrame) else reference
     metrics = []
     for kpi in config.kpis:
         if kpi.expression is None:
             metrics.append(_judged(config, kpi, _answered(kpi, answers or {})))
         else:
-            metrics.append(_judged(config, kpi, _measured(config, kpi, kpi.expression, rows, usual_rows), len(current)))
+            metrics.append(_judged(config, kpi, _measured(config, kpi, kpi.expression, rows, usual.get(kpi.name)), len(current)))
     return metrics
+
+
+def reference_values(config: MonitorConfig, frame: pd.DataFrame) -> dict[str, float]:
+    """Return the values of the expressions over reference rows, by name of the KPI; those that grow with the rows have none."""
+    rows, found = _Rows(frame, column_kinds(config.columns, config.task)), {}
+    for kpi in config.kpis:
+        if kpi.expression is not None and is_free_of_size(tree := parse(kpi.expression)):
+            with suppress(_NoValueError):
+                found[kpi.name] = _value(tree, rows)
+    return found
 
 
 def _answered(kpi: KpiConfig, answers: Mapping[str, float | None]) -> Metric:
@@ -97,12 +112,9 @@ def _answered(kpi: KpiConfig, answers: Mapping[str, float | None]) -> Metric:
     return Metric(Family.KPI, kpi.name, value, method=method)
 
 
-def _measured(config: MonitorConfig, kpi: KpiConfig, expression: str, rows: _Rows, usual_rows: _Rows) -> Metric:
+def _measured(config: MonitorConfig, kpi: KpiConfig, expression: str, rows: _Rows, usual: float | None) -> Metric:
     tree = parse(expression)
-    metric = Metric(Family.KPI, kpi.name, None, method=expression)
-    if is_free_of_size(tree):
-        with suppress(_NoValueError):
-            metric = replace(metric, reference_value=_value(tree, usual_rows))
+    metric = Metric(Family.KPI, kpi.name, None, method=expression, reference_value=usual)
     try:
         return replace(metric, value=_value(tree, rows))
     except _NoValueError as reason:

@@ -14,12 +14,15 @@ from driftgate.measure.drift import column_drift, dataset_drift
 from driftgate.measure.fairness import fairness_metrics
 from driftgate.measure.kpis import kpi_metrics
 from driftgate.measure.multivariate import multivariate_drift
-from driftgate.measure.performance import performance, performance_scores
+from driftgate.measure.performance import labelled, performance
 from driftgate.measure.position import position_metrics
+from driftgate.measure.prepared import PreparedReference, prepared
 from driftgate.measure.quality import quality_metrics
 from driftgate.measure.ranges import with_ranges
+from driftgate.measure.residuals import residual_sample
 from driftgate.measure.segments import segment_performance
 from driftgate.measure.system import system_metrics
+from driftgate.measure.window_rows import WindowRows, whole_frame, window_rows
 from driftgate.records import Measures, Metric, MetricVerdict, Window
 from driftgate.rules import judge
 
@@ -29,8 +32,8 @@ SIGNIFICANT_DIGITS = 10
 
 def measure_batch(
     config: MonitorConfig,
-    current: pd.DataFrame,
-    reference: pd.DataFrame,
+    current: pd.DataFrame | WindowRows,
+    reference: pd.DataFrame | PreparedReference,
     *,
     window: Window,
     model_version: str,
@@ -46,7 +49,8 @@ def measure_batch(
     config
         The monitor.
     current, reference
-        Rows as ingest types them: float64 numericals, text categoricals with nulls, with the prediction.
+        Rows as ingest types them: float64 numericals, text categoricals with nulls, with the prediction. A reference may be
+        prepared (:class:`driftgate.measure.prepared.PreparedReference`), which is many times faster than its rows.
     window
         The window that ``current`` holds.
     model_version
@@ -71,20 +75,32 @@ def measure_batch(
     MeasureError
         If a column is missing, a drift method does not fit its column, or classes do not fit the task.
     """
-    scores = column_drift(config, current, reference)
-    metrics = [*quality_metrics(config, current, reference), *dataset_drift(config, scores), *scores]
-    metrics += [*multivariate_drift(config, current, reference), *concept_drift(config, current, reference)]
-    metrics += position_metrics(config, current, reference)
-    if reference_performance is None:
-        reference_performance = performance_scores(config, reference)
-    realised = performance(config, current, reference_performance)
-    realised += segment_performance(config, current, reference, reference_segments)
-    metrics += with_ranges(config, current, realised)
-    metrics += fairness_metrics(config, current, reference)
-    metrics += kpi_metrics(config, current, reference, kpi_answers)
-    metrics += system_metrics(config, current, window, expected_rows)
-    judged = tuple(_stable(_judged(config, metric, len(current))) for metric in metrics)
-    return Measures(config.id, window, model_version, len(current), judged)
+    rows, usual = window_rows(current), prepared(config, reference)
+    frame = whole_frame(rows)
+    errors = residual_sample(config, rows)
+    scores = column_drift(config, rows, usual)
+    metrics = [*quality_metrics(config, rows, usual), *dataset_drift(config, scores), *scores]
+    metrics += [*multivariate_drift(config, frame, usual), *concept_drift(config, errors, usual)]
+    metrics += position_metrics(config, rows, usual, errors)
+    metrics += with_ranges(config, frame, _realised(config, frame, usual, reference_performance, reference_segments))
+    metrics += fairness_metrics(config, frame, usual.fairness)
+    metrics += kpi_metrics(config, frame, usual.kpis, kpi_answers)
+    metrics += system_metrics(config, frame, window, expected_rows)
+    judged = tuple(_stable(_judged(config, metric, rows.rows)) for metric in metrics)
+    return Measures(config.id, window, model_version, rows.rows, judged)
+
+
+def _realised(
+    config: MonitorConfig,
+    frame: pd.DataFrame,
+    usual: PreparedReference,
+    performance_scores: Mapping[str, float] | None,
+    segment_scores: Mapping[str, Mapping[str, float]] | None,
+) -> list[Metric]:
+    if labelled(config, frame).empty:
+        return []
+    found = performance(config, frame, usual.performance if performance_scores is None else performance_scores)
+    return found + segment_performance(config, frame, None, usual.segments if segment_scores is None else segment_scores)
 
 
 def _stable(metric: Metric) -> Metric:

@@ -15,15 +15,16 @@ Both are larger the more has changed. Features whose drift is switched off are l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from driftgate.columns import Kind, drift_columns
+from driftgate.columns import Kind
 from driftgate.config.models import MonitorConfig
+from driftgate.measure.directions import EXPLAINED as EXPLAINED
+from driftgate.measure.prepared import PreparedReference, drift_features, prepared
 from driftgate.predictions import few_threads
 from driftgate.records import Family, Metric, MetricVerdict
 
@@ -34,10 +35,6 @@ Numbers = npt.NDArray[np.float64]
 Features = list[tuple[str, Kind]]
 """Names and kinds."""
 
-TOP_CATEGORIES = 20
-"""PCA: so many of a column's most frequent values get an indicator of their own."""
-EXPLAINED = 0.95
-"""PCA: share of the reference's variance that the kept directions hold; at least one direction is always left out."""
 MAX_CODES = 200
 """Domain classifier: so many of a column's most frequent values are told apart; scikit-learn's limit is 255."""
 FOLDS = 3
@@ -48,7 +45,7 @@ LARGEST_SAMPLE = 5_000
 """Domain classifier: of more rows so many are taken, of the window too."""
 
 
-def multivariate_drift(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame) -> list[Metric]:
+def multivariate_drift(config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame | PreparedReference) -> list[Metric]:
     """Return ``multivariate_drift``, if the monitor file asks for it.
 
     ``pca``: distance between the mean reconstruction errors of window and reference, in standard deviations of the reference's
@@ -57,89 +54,17 @@ def multivariate_drift(config: MonitorConfig, current: pd.DataFrame, reference: 
     there is no value and the verdict is ``too_few_rows``.
     """
     method = config.measures.multivariate
-    features = [(column.name, column.kind) for column in drift_columns(config) if column.family is Family.DATA_DRIFT]
-    features = [(name, kind) for name, kind in features if name in current and name in reference]
+    usual = prepared(config, reference)
+    features = [(name, kind) for name, kind in drift_features(config) if name in current and name in usual.columns]
     if method == "none" or not features:
         return []
-    if min(len(current), len(reference)) < max(config.measures.minimum_rows, 2 * FOLDS):
+    if min(len(current), usual.rows) < max(config.measures.minimum_rows, 2 * FOLDS):
         return [Metric(Family.DATA_DRIFT, "multivariate_drift", None, verdict=MetricVerdict.TOO_FEW_ROWS, method=method)]
-    measure = reconstruction_shift if method == "pca" else domain_auc
-    return [Metric(Family.DATA_DRIFT, "multivariate_drift", measure(features, current, reference), method=method)]
-
-
-# --- PCA --------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Encoding:
-    """How features become standardised numbers; learned from the reference."""
-
-    features: Features
-    shares: dict[str, pd.Series]
-    """Share of each category in the reference, the most frequent first."""
-    means: Numbers
-    deviations: Numbers
-
-    @classmethod
-    def of(cls, features: Features, reference: pd.DataFrame) -> tuple[_Encoding, Numbers]:
-        """Return the encoding and the encoded reference."""
-        shares = {name: _shares(reference[name]) for name, kind in features if kind == "cat"}
-        raw = _raw(features, shares, reference)
-        means = np.array([column[np.isfinite(column)].mean() if np.isfinite(column).any() else 0.0 for column in raw.T])
-        filled = np.where(np.isfinite(raw), raw, means)
-        deviations = filled.std(axis=0)
-        found = cls(features, shares, means, np.where(deviations > 0, deviations, 1.0))
-        return found, (filled - means) / found.deviations
-
-    def encode(self, frame: pd.DataFrame) -> Numbers:
-        """Rows as numbers; what is missing is the reference's mean."""
-        raw = _raw(self.features, self.shares, frame)
-        return (np.where(np.isfinite(raw), raw, self.means) - self.means) / self.deviations
-
-
-def reconstruction_shift(features: Features, current: pd.DataFrame, reference: pd.DataFrame) -> float:
-    """Return the distance between the mean reconstruction errors, in standard deviations of the reference's errors."""
-    encoding, usual = _Encoding.of(features, reference)
-    directions = _main_directions(usual)
-    errors, usual_errors = (_reconstruction_errors(rows, directions) for rows in (encoding.encode(current), usual))
-    spread = float(usual_errors.std())
-    shift = abs(float(errors.mean() - usual_errors.mean()))
-    return shift / spread if spread > 1e-9 else shift
-
-
-def _main_directions(rows: Numbers) -> Numbers:
-    """Leading eigenvectors of the covariance, shape (columns, kept)."""
-    values, vectors = np.linalg.eigh(rows.T @ rows / len(rows))
-    values, vectors = np.clip(values[::-1], 0, None), vectors[:, ::-1]
-    if not values.sum():
-        return vectors[:, :0]
-    kept = min(int(np.searchsorted(np.cumsum(values) / values.sum(), EXPLAINED)) + 1, len(values) - 1)
-    return vectors[:, :kept]
-
-
-def _reconstruction_errors(rows: Numbers, directions: Numbers) -> Numbers:
-    """Euclidean length of what the directions leave of each row."""
-    left = rows - rows @ directions @ directions.T
-    squares: Numbers = (left**2).sum(axis=1)
-    return np.sqrt(squares)
-
-
-def _raw(features: Features, shares: dict[str, pd.Series], frame: pd.DataFrame) -> Numbers:
-    """Numbers as they are; of categories their share in the reference and an indicator of each frequent one."""
-    columns: list[Numbers] = []
-    for name, kind in features:
-        if kind == "num":
-            columns.append(frame[name].to_numpy(dtype=np.float64))
-            continue
-        codes = shares[name].index.get_indexer(pd.Index(frame[name]))  # -1: unknown to the reference, or missing
-        columns.append(np.append(shares[name].to_numpy(dtype=np.float64), 0.0)[codes])
-        columns += [(codes == code).astype(np.float64) for code in range(min(len(shares[name]), TOP_CATEGORIES))]
-    return np.column_stack(columns)
-
-
-def _shares(values: pd.Series) -> pd.Series:
-    counts = values.value_counts(normalize=True)
-    return counts.iloc[np.lexsort((counts.index.astype("str").to_numpy(dtype="U"), -counts.to_numpy()))]
+    if method == "pca":
+        value = usual.directions.shift(float(usual.directions.errors(current).mean()))
+    else:
+        value = domain_auc(features, current, usual.frame)
+    return [Metric(Family.DATA_DRIFT, "multivariate_drift", value, method=method)]
 
 
 # --- domain classifier ------------------------------------------------------------------------------------------------
@@ -201,3 +126,8 @@ def _drawn(rows: Numbers, count: int) -> Numbers:
     if len(rows) <= count:
         return rows
     return rows[np.sort(np.random.default_rng(SEED).choice(len(rows), count, replace=False))]
+
+
+def _shares(values: pd.Series) -> pd.Series:
+    counts = values.value_counts(normalize=True)
+    return counts.iloc[np.lexsort((counts.index.astype("str").to_numpy(dtype="U"), -counts.to_numpy()))]

@@ -20,7 +20,7 @@ SegmentScores = Mapping[str, Mapping[str, float]]
 
 
 def segment_performance(
-    config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame, reference_scores: SegmentScores | None = None
+    config: MonitorConfig, current: pd.DataFrame, reference: pd.DataFrame | None, reference_scores: SegmentScores | None = None
 ) -> list[Metric]:
     """Return the performance metrics of every segment with ``measures.minimum_segment_rows`` labelled rows, at most 50 per column.
 
@@ -33,12 +33,13 @@ def segment_performance(
     current
         Rows of the window.
     reference
-        Rows of the reference.
+        Rows of the reference; not needed where its scores are given.
     reference_scores
         The model's scores per segment on data it was not trained on. None: those of ``reference``, where a segment has enough rows.
     """
     found = _scores(config, _rows(config, current, MAX_SEGMENTS))
     if reference_scores is None:
+        assert reference is not None
         known = _rows(config, reference, None) if found else {}
         reference_scores = _scores(config, {segment: rows for segment, rows in known.items() if segment in found})
     return [
@@ -46,6 +47,11 @@ def segment_performance(
         for segment, scores in found.items()
         for name, value in scores.items()
     ]
+
+
+def segment_scores(config: MonitorConfig, frame: pd.DataFrame) -> SegmentScores:
+    """Return the scores of every segment of these rows that has enough labelled ones."""
+    return _scores(config, _rows(config, frame, None))
 
 
 def _rows(config: MonitorConfig, frame: pd.DataFrame, limit: int | None) -> dict[str, pd.DataFrame]:

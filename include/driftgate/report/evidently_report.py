@@ -28,6 +28,7 @@ from evidently.presets import ClassificationPreset, DataDriftPreset, DataSummary
 from driftgate.columns import DriftColumn, drift_columns, label, labels, measurable, usable
 from driftgate.config.models import MonitorConfig
 from driftgate.errors import MeasureError
+from driftgate.samples import sample_of
 from driftgate.two_sample import DISPLAY_NAMES, REPLACED, judged, used_method
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def _method(column: DriftColumn, current: pd.Series, reference: pd.Series) -> st
         name = get_stattest(reference, current, column.kind, column.method).name
     except ValueError:  # does not fit the column's type: the measures say so
         return column.method
-    used = used_method(name, reference, current)
+    used = used_method(name, *(sample_of(values.to_numpy()) for values in (reference, current)))
     return column.method if used == name else used
 
 

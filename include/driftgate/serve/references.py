@@ -59,6 +59,38 @@ def fetch_reference(config: MonitorConfig, settings: Settings, version: str) -> 
     return _fetch(config, settings, version).rows
 
 
+@dataclass(frozen=True)
+class KnownReference:
+    """What is known of a version's reference without opening its rows."""
+
+    rows: Path
+    """The local copy; read it by way of :func:`fetch_reference`, which checks it."""
+    identity: str
+    """The MLflow run and the hash of the rows."""
+    performance: Mapping[str, float]
+    segments: SegmentScores
+
+
+def known_reference(config: MonitorConfig, settings: Settings, version: str) -> KnownReference:
+    """Return the scores of a version and which rows its reference has; errors as for :func:`fetch_reference`."""
+    uri = settings.require_mlflow()
+    known = Registry(uri).describe(config.model_name, version)
+    copy = _copy(settings.references_dir / config.id, version)
+    if not (copy.rows.is_file() and _is_noted(copy, known)):
+        _download(config, uri, known, copy)
+    note = json.loads(copy.note.read_text(encoding="utf-8"))
+    return KnownReference(copy.rows, f"{note['run_id']} {note['sha256']}", *_scores(note))
+
+
+def _is_noted(copy: _Copy, known: ModelVersion) -> bool:
+    """Whether the copy was downloaded from this very run; whether it is still whole is checked when it is read."""
+    try:
+        note = json.loads(copy.note.read_text(encoding="utf-8"))
+        return bool(note["run_id"] == known.run_id and note["sha256"] == known.tags.get(HASH_TAG, note["sha256"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def reference_performance(config: MonitorConfig, settings: Settings, version: str) -> Mapping[str, float]:
     """Return the model's scores on rows held out of its training; errors as for :func:`fetch_reference`."""
     return reference_scores(config, settings, version)[0]
@@ -66,7 +98,11 @@ def reference_performance(config: MonitorConfig, settings: Settings, version: st
 
 def reference_scores(config: MonitorConfig, settings: Settings, version: str) -> tuple[Mapping[str, float], SegmentScores]:
     """Return :func:`reference_performance` and the same per segment; a version that was registered without segments has none."""
-    performance = json.loads(_fetch(config, settings, version).note.read_text(encoding="utf-8"))["performance"]
+    return _scores(json.loads(_fetch(config, settings, version).note.read_text(encoding="utf-8")))
+
+
+def _scores(note: Mapping[str, Any]) -> tuple[Mapping[str, float], SegmentScores]:
+    performance = dict(note["performance"])
     segments = performance.pop(SEGMENTS, {})
     return _numbers(performance), {str(segment): _numbers(scores) for segment, scores in segments.items()}
 

@@ -14,6 +14,7 @@ from scipy.spatial.distance import jensenshannon
 
 from driftgate.calibrate.drift_limit import SAMPLING, WINDOWS, DriftLimit, fit_drift_limit
 from driftgate.calibrate.null import sizes_around
+from driftgate.samples import Numbers, sample_of
 
 ROWS, COUNT, CHANCE = 300, 60, 0.004
 SIZES = sizes_around([ROWS])
@@ -42,7 +43,13 @@ def fitted(found: list[pd.Series], score: Any = wasserstein, method: str = "wass
     reference = pd.concat(found, ignore_index=True)
     scores = [score(window, pd.concat([*found[:index], *found[index + 1 :]])) for index, window in enumerate(found)]
     options = {"is_p_value": False, "is_categorical": False, "chance": CHANCE, "detect": 1.0, "power": 0.8, "sizes": SIZES, **changes}
-    return fit_drift_limit(reference, np.array(scores), np.full(len(found), ROWS), method=method, score=score, **options)
+    return fit_drift_limit(
+        sample_of(reference.to_numpy()), np.array(scores), np.full(len(found), ROWS), method=method, score=of_samples(score), **options
+    )
+
+
+def of_samples(score: Any) -> Any:
+    return lambda current, reference: score(pd.Series(current.expanded()), pd.Series(reference.expanded()))
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +167,7 @@ def test_a_constant_number_takes_any_other_value_for_a_change() -> None:
 def test_a_reference_of_two_rows_gives_finite_limits() -> None:
     options = {"is_p_value": False, "is_categorical": False, "chance": CHANCE, "detect": 1.0, "power": 0.8, "sizes": SIZES}
     scores = np.random.default_rng(1).uniform(0.5, 1.5, 12)
-    limit = fit_drift_limit(pd.Series([1.0, 2.0]), scores, np.full(12, ROWS), method="wasserstein", score=wasserstein, **options)  # type: ignore[arg-type]
+    limit = fit_drift_limit(Numbers.of([1.0, 2.0]), scores, np.full(12, ROWS), method="wasserstein", score=wasserstein, **options)  # type: ignore[arg-type]
     assert all(np.isfinite(limit.threshold(rows)) and limit.threshold(rows) > 0 for rows in (10, ROWS, 10_000))
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from driftgate.calibrate import null
+from driftgate.samples import Categories, Numbers, Sample
 
 
-def never(current: pd.Series, reference: pd.Series) -> float | None:
+def never(current: Sample, reference: Sample) -> float | None:
     raise AssertionError("this method is worked out without calling the score")
 
 
@@ -84,8 +84,8 @@ def test_the_simulated_scores_are_those_of_new_rows_against_a_sampled_reference(
     """Both are samples of one distribution: the simulation needs the reference only."""
     rng = np.random.default_rng(5)
     real = [stats.wasserstein_distance(rng.normal(size=size), rng.normal(size=reference_rows)) for _ in range(150)]
-    reference = pd.Series(rng.normal(size=reference_rows))
-    found = null.simulate(reference, "wasserstein", size, never, seed=1) * float(reference.std(ddof=0))
+    reference = Numbers.of(rng.normal(size=reference_rows))
+    found = null.simulate(reference, "wasserstein", size, never, seed=1) * reference.deviation
     assert float(np.median(found)) == pytest.approx(float(np.median(real)), rel=0.15)
     assert float(np.quantile(found, 0.95)) == pytest.approx(float(np.quantile(real, 0.95)), rel=0.2)
 
@@ -93,20 +93,22 @@ def test_the_simulated_scores_are_those_of_new_rows_against_a_sampled_reference(
 def test_categories_are_simulated_like_new_rows() -> None:
     rng, shares = np.random.default_rng(6), np.array([0.6, 0.3, 0.1])
     real = [jensenshannon(rng.multinomial(300, shares) / 300, rng.multinomial(2000, shares) / 2000) for _ in range(400)]
-    reference = pd.Series(rng.choice(["a", "b", "c"], 2000, p=shares))
+    reference = Categories.of(rng.choice(["a", "b", "c"], 2000, p=shares))
     found = null.simulate(reference, "jensenshannon", 300, never, seed=1, is_categorical=True)
     assert float(np.median(found)) == pytest.approx(float(np.median(real)), rel=0.15)
 
 
 def test_another_method_is_asked_for_every_draw() -> None:
-    reference = pd.Series(np.random.default_rng(7).normal(size=500))
-    found = null.simulate(reference, "ks", 100, lambda now, usual: float(stats.ks_2samp(now, usual).statistic), seed=1)
+    reference = Numbers.of(np.random.default_rng(7).normal(size=500))
+    found = null.simulate(
+        reference, "ks", 100, lambda now, usual: float(stats.ks_2samp(now.expanded(), usual.expanded()).statistic), seed=1
+    )
     assert len(found) == null.SLOW_DRAWS
     assert 0.03 < float(np.median(found)) < 0.15
 
 
 def test_a_change_is_as_large_as_asked() -> None:
-    values = pd.Series(np.random.default_rng(8).normal(3, 2, size=4000))
+    values = Numbers.of(np.random.default_rng(8).normal(3, 2, size=4000))
     moved = null.simulate(values, "wasserstein", 4000, never, seed=1, change=1.5)
     assert float(np.median(moved)) == pytest.approx(1.5, rel=0.05)  # the normed distance of a shift is the shift
     before = np.array([0.5, 0.3, 0.2])
@@ -121,16 +123,19 @@ def test_a_change_cannot_make_more_than_one_category_of_all_rows() -> None:
 
 
 def test_the_same_seed_gives_the_same_scores_in_any_order_of_rows() -> None:
-    values = pd.Series(np.random.default_rng(9).normal(size=300))
+    rows = np.random.default_rng(9).normal(size=300)
+    values = Numbers.of(rows)
     first = null.simulate(values, "wasserstein", 50, never, seed=3)
-    np.testing.assert_array_equal(first, null.simulate(values.sample(frac=1, random_state=1), "wasserstein", 50, never, seed=3))
+    np.testing.assert_array_equal(
+        first, null.simulate(Numbers.of(np.random.default_rng(1).permutation(rows)), "wasserstein", 50, never, seed=3)
+    )
     assert not np.array_equal(first, null.simulate(values, "wasserstein", 50, never, seed=4))
 
 
 def test_a_constant_column_never_differs_from_itself() -> None:
-    constant = pd.Series(np.full(100, 7.0))
+    constant = Numbers.of(np.full(100, 7.0))
     assert (null.simulate(constant, "wasserstein", 50, never, seed=1) == 0).all()
-    assert (null.simulate(pd.Series(["a"] * 100), "jensenshannon", 50, never, seed=1, is_categorical=True) == 0).all()
+    assert (null.simulate(Categories.of(["a"] * 100), "jensenshannon", 50, never, seed=1, is_categorical=True) == 0).all()
 
 
 @pytest.mark.parametrize("value", [1e-12, 0.003, 0.05, 0.7, 1.0])

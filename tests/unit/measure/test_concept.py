@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from driftgate.config.models import MonitorConfig
-from driftgate.measure.concept import concept_drift, residuals
+from driftgate.measure.concept import concept_drift
+from driftgate.measure.residuals import residuals
 from driftgate.records import Family, Metric, MetricVerdict
 from factories import make_binary_config, make_binary_frame, make_config, make_frame
 

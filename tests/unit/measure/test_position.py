@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from driftgate.measure.drift import column_drift
 from driftgate.measure.position import position, position_metrics
 from driftgate.records import Family, Metric
+from driftgate.samples import Numbers
 from factories import make_binary_config, make_binary_frame, make_config, make_frame
 
 
@@ -22,18 +23,18 @@ def found(current: pd.DataFrame, reference: pd.DataFrame) -> dict[str, Metric]:
 def test_it_is_the_mann_whitney_statistic_per_pair(digits: int) -> None:
     rng = np.random.default_rng(1)
     current, reference = rng.normal(0.3, 1, 300).round(digits), rng.normal(0, 1, 700).round(digits)
-    value = position(current, reference)
+    value = position(Numbers.of(current), Numbers.of(reference))
     assert value == pytest.approx(stats.mannwhitneyu(current, reference).statistic / (300 * 700), abs=1e-12)
     assert value == pytest.approx(roc_auc_score([1] * 300 + [0] * 700, np.concatenate([current, reference])), abs=1e-12)
 
 
 @pytest.mark.parametrize(("current", "expected"), [([5.0, 6.0], 1.0), ([-1.0], 0.0), ([2.0], 0.5), ([1.0, 4.0], 7 / 12), ([], None)])
 def test_worked_out_by_hand(current: list[float], expected: float | None) -> None:
-    assert position(np.array(current), np.array([1.0, 2.0, 3.0])) == (None if expected is None else pytest.approx(expected))
+    assert position(Numbers.of(current), Numbers.of([1.0, 2.0, 3.0])) == (None if expected is None else pytest.approx(expected))
 
 
 def test_same_rows_are_exactly_in_the_middle() -> None:
-    values = np.random.default_rng(2).gamma(2, 2, 999).round(1)
+    values = Numbers.of(np.random.default_rng(2).gamma(2, 2, 999).round(1))
     assert position(values, values) == 0.5
 
 
