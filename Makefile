@@ -71,6 +71,10 @@ format: $(DEV_STAMP) ## Rewrite the code in the project's format
 bench-detection: $(DEV_STAMP) ## Measure false alarms, power and delay beside Evidently's defaults; writes docs/detection.md (OPTIONS="--quick | --data FILE ...")
 	$(BIN)/python -m benchmarks.detection $(OPTIONS)
 
+.PHONY: bench
+bench: $(DEV_STAMP) ## Measure how long things take beside plain ways; writes docs/performance.md (OPTIONS="--quick | --only SECTION | --render")
+	$(BIN)/python -m benchmarks.performance $(OPTIONS)
+
 .PHONY: dashboards
 dashboards: $(DEV_STAMP) ## Write Grafana's dashboards and alert rules anew (OPTIONS="--airflow-url URL --mlflow-url URL --output FOLDER")
 	$(BIN)/python -m driftgate_dashboards $(OPTIONS)

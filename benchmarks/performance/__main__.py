@@ -20,7 +20,7 @@ for _folder in (ROOT / "include", ROOT / "plugins", ROOT):
 
 from benchmarks.performance import machine, page  # noqa: E402
 from benchmarks.performance.goals import GOALS, judge  # noqa: E402
-from benchmarks.performance.results import Outcome, load_all, save  # noqa: E402
+from benchmarks.performance.results import FOLDER, Outcome, load_all, save  # noqa: E402
 from benchmarks.performance.sections import SECTIONS  # noqa: E402
 
 _GRACE_S = 90.0
@@ -35,9 +35,7 @@ def main() -> int:
         for name in wanted:
             save(_measure(name, arguments.quick))
     outcomes = load_all(list(SECTIONS))
-    target = arguments.output or (
-        ROOT / "docs" / "performance.md" if not _is_quick(outcomes) else ROOT / ".driftgate" / "bench" / "page.md"
-    )
+    target = arguments.output or (FOLDER / "performance.md" if _is_quick(outcomes) else ROOT / "docs" / "performance.md")
     page.write(outcomes, target)
     _print_goals(outcomes)
     print(f"\n{target}")

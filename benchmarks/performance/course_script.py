@@ -55,7 +55,7 @@ class CourseScript:
         numbers = (
             float(found["ValueDrift"]),
             int(found["DriftedColumnsCount"]["count"]),
-            float(found["DatasetMissingValueCount"]["share"]),
+            found["DatasetMissingValueCount"]["count"] / rows[self.columns].size,  # of all values, as then; today's share is of the rows
         )
         with self.connection.cursor() as cursor:
             cursor.execute("insert into dummy_metrics values (%s, %s, %s, %s)", (moment.to_pydatetime(), *numbers))

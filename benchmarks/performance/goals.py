@@ -77,6 +77,16 @@ def containing(words: str, *numbers: str, scale: float = 1.0) -> Finder:
     return find
 
 
+def largest(*numbers: str, scale: float = 1.0) -> Finder:
+    """Find the largest of these numbers in any row."""
+
+    def find(rows: Sequence[Row]) -> list[float]:
+        found = [scale * item for row in rows for number in numbers for item in values(row, number)]
+        return [max(found)] if found else []
+
+    return find
+
+
 def _defaults(number: str) -> Callable[[Outcomes], str]:
     def tell(outcomes: Outcomes) -> str:
         known = outcomes.get("window")
@@ -117,13 +127,6 @@ GOALS: Sequence[Goal] = (
         "big batch, few distinct values, times the bare scan", "big", 3.0, "x", containing("few distinct", "times_scan"), holds_quick=False
     ),
     Goal("big batch, continuous, times the bare scan", "big", 6.0, "x", containing("continuous", "times_scan"), holds_quick=False),
-    Goal(
-        "big batch, memory of the largest batch",
-        "big",
-        2.0,
-        "GiB",
-        containing("", "peak_mb", "memory_mb", scale=1 / 1024),
-        holds_quick=False,
-    ),
+    Goal("big batch, memory of the largest", "big", 2.0, "GiB", largest("peak_mb", "peak_mib", scale=1 / 1024), holds_quick=False),
     Goal("365 days, the full chain", "backfill", 90.0, "s", containing("", "wall_s", "seconds"), _a_year, holds_quick=False),
 )

@@ -60,9 +60,7 @@ def _state(outcomes: Outcomes) -> str:
     lines.append(f"- load of the machine before each section: {', '.join(loads) or 'nothing was run'}")
     busy = [SECTIONS[name].title for name, found in outcomes.items() if machine.is_busy(found.load_before)]
     if busy:
-        lines.append(
-            f"- **The machine had other work** during: {', '.join(busy)}. Those times are too long; run `make bench` on a quiet one."
-        )
+        lines.append(f"- **The machine had other work** before: {', '.join(busy)}. Those times are too long; run it on a quiet machine.")
     if any(found.quick for found in outcomes.values()):
         lines.append("- **A smoke run** (`--quick`): few repetitions and small sizes, so the figures are only rough.")
     total = sum(found.seconds for found in outcomes.values())
@@ -115,9 +113,8 @@ def _tasks(row: Row) -> list[tuple[object, ...]]:
 def _scores(outcome: Outcome, images: Path) -> str:
     names = (scores.OURS, scores.SCORES, scores.DRIFT_REPORT, scores.FULL_REPORT, scores.SCRIPT)
     rows = [row for what in names if (row := outcome.find(what)) is not None]
-    drawn = [
-        (str(row["what"]), [1000 * item for item in values(row, "day_s")], row["what"] in (scores.OURS, scores.SCORES)) for row in rows
-    ]
+    ours = (scores.OURS, scores.SCORES)
+    drawn = [(str(row["what"]), [1000 * item for item in values(row, "day_s")], row["what"] in ours) for row in rows]
     plots.bars(images / "performance-scores.svg", drawn, "milliseconds a day")
     lines = [
         (
@@ -137,10 +134,11 @@ def _any(outcome: Outcome, images: Path) -> str:
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in outcome.rows:
         groups.setdefault(tuple(row), []).append(row)
-    return "\n".join(
+    shown = [
         table([_words(name) for name in columns], [[_cell(row[name]) for name in columns] for row in rows])
         for columns, rows in groups.items()
-    )
+    ]
+    return "\n".join(shown)
 
 
 def _words(name: str) -> str:

@@ -46,12 +46,12 @@ def values(row: Row | None, name: str) -> list[float]:
 
 
 def spread(found: Sequence[float], digits: int = 2) -> str:
-    """Write a median with the smallest and largest value, for example ``3.1 (2.9-3.6, n=7)``."""
+    """Write a median with the smallest and largest value, for example ``3.10 (2.90 to 3.60, n=7)``."""
     if not found:
         return "not measured"
     if len(found) == 1:
         return f"{found[0]:.{digits}f}"
-    return f"{median(found):.{digits}f} ({min(found):.{digits}f}–{max(found):.{digits}f}, n={len(found)})"
+    return f"{median(found):.{digits}f} ({min(found):.{digits}f} to {max(found):.{digits}f}, n={len(found)})"
 
 
 def save(outcome: Outcome) -> None:

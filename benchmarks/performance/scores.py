@@ -84,21 +84,19 @@ def _window(rows: pd.DataFrame) -> Window:
 
 
 def _measures(config: MonitorConfig, reference: pd.DataFrame) -> Callable[[pd.DataFrame], Any]:
-    from driftgate.measure.prepared import PreparedReference
-
     from driftgate.measure.measures import measure_batch
+    from driftgate.measure.prepared import PreparedReference
 
     prepared = PreparedReference(config, lambda: reference)
     return lambda rows: measure_batch(config, rows, prepared, window=_window(rows), model_version="1")
 
 
 def _drift_scores(config: MonitorConfig, reference: pd.DataFrame) -> Callable[[pd.DataFrame], Any]:
+    from driftgate.measure.drift import column_drift
     from driftgate.measure.prepared import PreparedReference
 
-    from driftgate.measure.drift import drift_metrics
-
     prepared = PreparedReference(config, lambda: reference)
-    return lambda rows: drift_metrics(config, rows, prepared)
+    return lambda rows: column_drift(config, rows, prepared)
 
 
 def _report(reference: pd.DataFrame, *, full: bool) -> Callable[[pd.DataFrame], Any]:
