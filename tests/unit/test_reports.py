@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import factories
-from driftgate import reports
+from driftgate import context, reports
+from driftgate.cli import main
 from driftgate.errors import MeasureError
 from driftgate.records import Batch, BatchStatus, Direction, Family, Measures, Metric, MetricVerdict
 
@@ -47,3 +49,20 @@ def test_only_a_measured_window_is_drawn(status: BatchStatus | None, word: str) 
     context: Any = SimpleNamespace(config=factories.make_config(), store=SimpleNamespace(find_batch=lambda *_: batch))
     with pytest.raises(MeasureError, match=rf"{word}.*driftgate run trips --window 2024-01-01T00:00"):
         reports.draw(context, window)
+
+
+def test_the_command_draws_one_window_and_says_where(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn = []
+
+    def draw(opened: Any, window: Any) -> Any:
+        drawn.append((opened.config.id, window))
+        return SimpleNamespace(html=Path("/state/evidently.html"))
+
+    monkeypatch.setattr(context, "open_context", lambda *_: SimpleNamespace(config=factories.make_config()))
+    monkeypatch.setattr(reports, "draw", draw)
+    monkeypatch.setenv("DRIFTGATE_AIRFLOW_URL", "http://airflow.test")
+    assert main(["report", "trips", "--window", "2024-01-01"]) == 0
+    assert drawn == [("trips", factories.make_window())]
+    printed = capsys.readouterr().out
+    assert "/state/evidently.html" in printed
+    assert "http://airflow.test/driftgate/reports/monitor__trips/20240101T000000Z-20240102T000000Z/evidently.html" in printed
