@@ -80,21 +80,25 @@ def _run(name: str, quick: bool, limit_s: float) -> tuple[list[dict[str, object]
     }
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT, text=True)
-        try:
-            code = process.wait(limit_s)
-        except subprocess.TimeoutExpired:
-            _stop(process)
-            return [], f"not done after {limit_s / 60:.0f} minutes"
-        except KeyboardInterrupt:
-            _stop(process)
-            raise
+        problem = _wait(process, limit_s)
         output.seek(0)
         lines = output.read().splitlines()
-    found = next((line for line in reversed(lines) if line.startswith("ROWS ")), None)
-    if code == 0 and found is not None:
-        return json.loads(found.removeprefix("ROWS ")), None
-    said = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-    return [], said.strip()[:400]
+    rows = [json.loads(line.removeprefix("ROW ")) for line in lines if line.startswith("ROW ")]
+    if problem is None and (process.returncode or not rows):
+        problem = next((line.strip()[:400] for line in reversed(lines) if line.strip()), "it said nothing")
+    return rows, problem
+
+
+def _wait(process: subprocess.Popen[str], limit_s: float) -> str | None:
+    try:
+        process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        _stop(process)
+        return f"not done after {limit_s / 60:.0f} minutes"
+    except KeyboardInterrupt:
+        _stop(process)
+        raise
+    return None
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

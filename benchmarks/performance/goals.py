@@ -42,11 +42,11 @@ class Judgement:
 def judge(goal: Goal, outcomes: Outcomes) -> Judgement:
     """Compare the median with the limit and say by how much."""
     outcome = outcomes.get(goal.section)
-    if outcome is None or outcome.problem:
-        return Judgement("NOT MEASURED", outcome.problem if outcome and outcome.problem else "this section was not run", "")
-    found = goal.find(outcome.rows)
+    if outcome is None:
+        return Judgement("NOT MEASURED", "this section was not run", "")
+    found = goal.find(outcome.rows)  # also of a section that was cut off: what it measured until then is true
     if not found:
-        return Judgement("NOT MEASURED", "the section gave no such figure", "")
+        return Judgement("NOT MEASURED", outcome.problem or "the section gave no such figure", "")
     middle = median(found)
     figure = f"{spread(found)} {goal.unit}"
     beside = goal.beside(outcomes)
@@ -98,7 +98,7 @@ def _defaults(number: str) -> Callable[[Outcomes], str]:
 
 def _a_day(outcomes: Outcomes) -> str:
     known = outcomes.get("scores")
-    if known is None or known.problem:
+    if known is None:
         return ""
     short = {scores.FULL_REPORT: "Evidently Report", scores.SCRIPT: "day-by-day script"}
     found = {name: values(known.find(what), "day_s") for what, name in short.items()}
@@ -108,7 +108,7 @@ def _a_day(outcomes: Outcomes) -> str:
 def _a_year(outcomes: Outcomes) -> str:
     """Say what 365 days take at the pace of one day of each plain way; neither has a gate, MLflow or a decision."""
     known = outcomes.get("scores")
-    if known is None or known.problem:
+    if known is None:
         return ""
     short = {scores.FULL_REPORT: "Evidently Report in a loop", scores.SCRIPT: "day-by-day script"}
     found = {name: values(known.find(what), "day_s") for what, name in short.items()}

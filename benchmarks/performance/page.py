@@ -40,9 +40,11 @@ def write(outcomes: Outcomes, target: Path) -> None:
     for name, section in SECTIONS.items():
         outcome = outcomes.get(name)
         parts.append(f"## {section.title}\n")
-        if outcome is None or outcome.problem:
+        if outcome is None or not outcome.rows:
             parts.append(f"**Not measured**: {outcome.problem if outcome else 'this section was not run'}.\n")
             continue
+        if outcome.problem:
+            parts.append(f"**Only a part was measured**: {outcome.problem}.\n")
         parts.append(_SECTIONS.get(name, _any)(outcome, images))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("\n".join(parts), encoding="utf-8")

@@ -1,4 +1,7 @@
-"""Measure one section in this process: ``python -m benchmarks.performance.section NAME [--quick]``; the rows are its last line."""
+"""Measure one section in this process: ``python -m benchmarks.performance.section NAME [--quick]``.
+
+Each row is printed on a line of its own as soon as it is known, so that what was measured is not lost when the rest takes too long.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from benchmarks.performance.sections import SECTIONS
 
 
 def main() -> None:
-    """Print the rows of one section as JSON."""
+    """Print the rows of one section as JSON, one per line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("name", choices=SECTIONS)
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
-    rows = SECTIONS[arguments.name].run(arguments.quick)
-    print("\nROWS " + json.dumps(rows, default=float))
+    for row in SECTIONS[arguments.name].run(arguments.quick):
+        print("\nROW " + json.dumps(row, default=float), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Rows = list[dict[str, Any]]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class Section:
     minutes: float
     """After this long it is ended and counts as not measured."""
 
-    def run(self, quick: bool) -> Rows:
-        return as_rows(importlib.import_module(self.module).run(*self.arguments(quick)))
+    def run(self, quick: bool) -> Iterator[Row]:
+        """Measure; yield each row as soon as it is there, where the module does so."""
+        yield from as_rows(importlib.import_module(self.module).run(*self.arguments(quick)))
 
 
 SECTIONS: Mapping[str, Section] = {
@@ -34,7 +35,8 @@ SECTIONS: Mapping[str, Section] = {
 }
 
 
-def as_rows(found: Any) -> Rows:
-    """Return what a module's ``run`` gave as rows: one dictionary, or several, each with ``what``."""
+def as_rows(found: Any) -> Iterator[Row]:
+    """Yield what a module's ``run`` gave as rows: one dictionary, or several, each with ``what``."""
     items: Iterable[Any] = [found] if isinstance(found, Mapping) else found
-    return [{"what": f"figure {number}", **dict(item)} for number, item in enumerate(items, 1)]
+    for number, item in enumerate(items, 1):
+        yield {"what": f"figure {number}", **dict(item)}

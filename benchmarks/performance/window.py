@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
@@ -20,7 +20,7 @@ PATH = ("ingest", "gate", "measure", "store_postgres")
 """The tasks on the way to the rows."""
 
 
-def run(quick: bool) -> list[dict[str, Any]]:
+def run(quick: bool) -> Iterator[dict[str, Any]]:
     """Measure days of about 900 flights; each run is a day of its own, the first of each stack are not counted."""
     days = (str(FIRST + timedelta(days=number)) for number in range(91))
     ours, plain = (2, 1) if quick else (9, 4)
@@ -31,11 +31,12 @@ def run(quick: bool) -> list[dict[str, Any]]:
             _train(stack, train_from)
             stack.wait_for_dag(DAG_ID)
             found = [stack.measure_run(DAG_ID, next(days)) for _ in range(WARM_UP + ours)]
-            idle = _idle(stack, 5 if quick else 15)
+            yield _row(OURS, found[WARM_UP:], WARM_UP)
+            yield _idle(stack, 5 if quick else 15)
         with running(home, PLAIN_AIRFLOW) as stack:
             stack.wait_for_dag(DAG_ID)
             others = [stack.measure_run(DAG_ID, next(days)) for _ in range(1 + plain)]
-    return [_row(OURS, found[WARM_UP:], WARM_UP), _row(DEFAULTS, others[1:], 1), idle]
+            yield _row(DEFAULTS, others[1:], 1)
 
 
 def _train(stack: Stack, start: str) -> None:

@@ -61,12 +61,13 @@ def test_a_smoke_run_says_nothing_about_sizes_that_it_did_not_try() -> None:
 @pytest.mark.parametrize(
     ("code", "limit_s", "rows", "problem"),
     [
-        ('print(\'noise\'); print(\'ROWS [{"what": "x", "a_s": [1.0]}]\')', 60, [{"what": "x", "a_s": [1.0]}], None),
+        ('print(\'noise\'); print(\'ROW {"what": "x", "a_s": [1.0]}\')', 60, [{"what": "x", "a_s": [1.0]}], None),
+        ('print(\'ROW {"what": "x"}\', flush=True); import time; time.sleep(60)', 4, [{"what": "x"}], "not done after"),
         ("raise RuntimeError('it broke')", 60, [], "RuntimeError: it broke"),
         ("print('nothing')", 60, [], "nothing"),
         ("import time; time.sleep(60)", 0.2, [], "not done after"),
     ],
-    ids=["well", "fails", "silent", "too long"],
+    ids=["well", "cut off", "fails", "silent", "too long"],
 )
 def test_a_section_that_fails_ends_no_other(
     monkeypatch: pytest.MonkeyPatch, code: str, limit_s: float, rows: list[Any], problem: str | None
@@ -80,11 +81,11 @@ def test_a_section_that_fails_ends_no_other(
 
 def test_a_module_that_is_not_there_is_named() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_benchmark"):
-        Section("x", "benchmarks.no_such_benchmark", lambda quick: (), 1).run(quick=True)
+        list(Section("x", "benchmarks.no_such_benchmark", lambda quick: (), 1).run(quick=True))
 
 
 def test_other_modules_give_one_row_or_several() -> None:
-    assert as_rows({"seconds": 1}) == [{"what": "figure 1", "seconds": 1}]
+    assert list(as_rows({"seconds": 1})) == [{"what": "figure 1", "seconds": 1}]
     assert [row["what"] for row in as_rows([{"what": "a"}, {"x": 1}])] == ["a", "figure 2"]
 
 
