@@ -29,8 +29,10 @@ class Section:
 SECTIONS: Mapping[str, Section] = {
     "window": Section("A window in Airflow", "benchmarks.performance.window", lambda quick: (quick,), 9),
     "scores": Section("The numbers of a day", "benchmarks.performance.scores", lambda quick: (quick,), 4),
-    "big": Section("A big batch", "benchmarks.big_batch", lambda quick: ([300_000] if quick else [3_300_000, 20_000_000],), 6),
-    "backfill": Section("A year of days", "benchmarks.backfill_year", lambda quick: (10 if quick else 365,), 6),
+    "big": Section("A big batch", "benchmarks.big_batch", lambda quick: ([300_000] if quick else [1_000_000, 3_000_000, 10_000_000],), 6),
+    "backfill": Section(
+        "A year of days", "benchmarks.performance.year", lambda quick: (10, "2013-03-10") if quick else (365, "2013-01-01"), 8
+    ),
     "many": Section("Many models", "benchmarks.many_monitors", lambda quick: (3 if quick else 25, 1 if quick else 2), 7),
 }
 
@@ -39,4 +41,5 @@ def as_rows(found: Any) -> Iterator[Row]:
     """Yield what a module's ``run`` gave as rows: one dictionary, or several, each with ``what``."""
     items: Iterable[Any] = [found] if isinstance(found, Mapping) else found
     for number, item in enumerate(items, 1):
-        yield {"what": f"figure {number}", **dict(item)}
+        size = f"{item['rows']:,} rows" if "rows" in item else f"figure {number}"
+        yield {"what": size, **dict(item)}

@@ -28,7 +28,7 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="driftgate-bench-") as folder:
         home = Path(folder)
         with running(home) as stack:
-            _train(stack, train_from)
+            train(stack, train_from)
             stack.wait_for_dag(DAG_ID)
             found = [stack.measure_run(DAG_ID, next(days)) for _ in range(WARM_UP + ours)]
             yield _row(OURS, found[WARM_UP:], WARM_UP)
@@ -39,7 +39,7 @@ def run(quick: bool) -> Iterator[dict[str, Any]]:
             yield _row(DEFAULTS, others[1:], 1)
 
 
-def _train(stack: Stack, start: str) -> None:
+def train(stack: Stack, start: str) -> None:
     """Train the first champion as the demonstration does."""
     import subprocess
     import sys

@@ -54,7 +54,7 @@ def test_a_section_that_was_not_measured_is_no_success() -> None:
 
 def test_a_smoke_run_says_nothing_about_sizes_that_it_did_not_try() -> None:
     goal = next(item for item in GOALS if item.section == "backfill")
-    outcome = Outcome("backfill", [{"what": "10 days", "wall_s": 5.0}], quick=True)
+    outcome = Outcome("backfill", [{"what": "10 days", "seconds": 5.0}], quick=True)
     assert judge(goal, {"backfill": outcome}).verdict == "smoke run"
 
 
@@ -79,6 +79,15 @@ def test_a_section_that_fails_ends_no_other(
     assert (said is None) if problem is None else (said is not None and problem in said)
 
 
+def test_the_goals_of_a_big_batch_are_ratios_per_size_and_the_largest_memory() -> None:
+    sizes = [
+        {"what": "1", "columns_few": 2.0, "scan_few": 1.0, "peak_mib": 512},
+        {"what": "2", "columns_few": 8.0, "scan_few": 2.0, "peak_mib": 1024},
+    ]
+    figures = [judge(goal, {"big": Outcome("big", sizes)}).figure for goal in GOALS if goal.section == "big"]
+    assert figures == ["3.00 (2.00 to 4.00, n=2) x, 100% of the limit", "the section gave no such figure", "1.00 GiB, 50% of the limit"]
+
+
 def test_a_module_that_is_not_there_is_named() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_benchmark"):
         list(Section("x", "benchmarks.no_such_benchmark", lambda quick: (), 1).run(quick=True))
@@ -86,7 +95,7 @@ def test_a_module_that_is_not_there_is_named() -> None:
 
 def test_other_modules_give_one_row_or_several() -> None:
     assert list(as_rows({"seconds": 1})) == [{"what": "figure 1", "seconds": 1}]
-    assert [row["what"] for row in as_rows([{"what": "a"}, {"x": 1}])] == ["a", "figure 2"]
+    assert [row["what"] for row in as_rows([{"what": "a"}, {"x": 1}, {"rows": 1000}])] == ["a", "figure 2", "1,000 rows"]
 
 
 def test_the_page_says_what_is_missing_and_that_the_machine_was_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
