@@ -58,7 +58,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def _state(outcomes: Outcomes) -> str:
     lines = [f"- {name}: {text}" for name, text in machine.describe().items()]
-    loads = [f"{SECTIONS[name].title.lower()} {found.load_before:.1f}" for name, found in outcomes.items()]
+    loads = [f"{SECTIONS[name].title} {found.load_before:.1f}" for name, found in outcomes.items()]
     lines.append(f"- load of the machine before each section: {', '.join(loads) or 'nothing was run'}")
     busy = [SECTIONS[name].title for name, found in outcomes.items() if machine.is_busy(found.load_before)]
     if busy:
