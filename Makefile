@@ -75,6 +75,10 @@ bench-detection: $(DEV_STAMP) ## Measure false alarms, power and delay beside Ev
 bench-fleet: $(DEV_STAMP) ## Measure what many monitors cost on the real stack (OPTIONS="--monitors 200 --rounds 2 --json FILE")
 	$(BIN)/python -m benchmarks.many_monitors $(OPTIONS)
 
+.PHONY: bench
+bench: $(DEV_STAMP) ## Measure how long things take beside plain ways; writes docs/performance.md (OPTIONS="--quick | --only SECTION | --render")
+	$(BIN)/python -m benchmarks.performance $(OPTIONS)
+
 .PHONY: dashboards
 dashboards: $(DEV_STAMP) ## Write Grafana's dashboards and alert rules anew (OPTIONS="--airflow-url URL --mlflow-url URL --output FOLDER")
 	$(BIN)/python -m driftgate_dashboards $(OPTIONS)

@@ -19,6 +19,7 @@ from driftgate_airflow.operators.log_windows import LogWindowsOperator
 from driftgate_airflow.operators.plan_backfill import STRETCH_KEY, UNLOGGED_KEY, PlanBackfillOperator
 from driftgate_airflow.operators.prepare_windows import PrepareWindowsOperator
 from driftgate_airflow.operators.settle_windows import SUMMARY_KEY, SettleWindowsOperator
+from driftgate_airflow.placing import placed
 
 PREFIX = "backfill__"
 ASKED = "{{ ti.xcom_pull(task_ids='finish', key='%s')['%s'] }}"
@@ -71,7 +72,7 @@ def build(monitor: LoadedMonitor) -> DAG:
             fail_when_dag_is_paused=True,  # else the request would wait unseen
         )
         plan >> prepare >> settle >> log_mlflow >> finish >> trigger_retrain
-    return dag
+    return placed(dag, config)
 
 
 for found in monitors_for(PREFIX):

@@ -1,6 +1,6 @@
 """One Airflow DAG `monitor__<id>` per monitor file: ingest, gate, measure, record, decide.
 
-    ingest -> gate -> measure -> log_mlflow -> render_report
+    ingest -> gate -> measure -> log_mlflow -> render_report (not where reports are drawn on demand)
                               -> store_postgres -> export_metrics
                                                 -> decide -> trigger_retrain | alert | no_action
 
@@ -51,9 +51,6 @@ def build(monitor: LoadedMonitor) -> DAG:
         log_mlflow = LogMlflowOperator(
             task_id="log_mlflow", monitor_id=config.id, batch=ingest.output, gate_result=gate.output, measures=measure.output
         )
-        render_report = RenderReportOperator(
-            task_id="render_report", monitor_id=config.id, batch=ingest.output, mlflow_run=log_mlflow.output
-        )
         store = StorePostgresOperator(task_id="store_postgres", monitor_id=config.id, batch=ingest.output, measures=measure.output)
         decide = DecideOperator(task_id="decide", monitor_id=config.id, measures=measure.output)
         trigger_retrain = TriggerDagRunOperator(
@@ -78,7 +75,14 @@ def build(monitor: LoadedMonitor) -> DAG:
         finish = EmptyOperator(task_id="finish", trigger_rule=TriggerRule.ALL_DONE)
 
         ingest >> gate >> measure >> [log_mlflow, store]
-        log_mlflow >> render_report
+        if config.report.draw != "on_demand":
+            log_mlflow >> RenderReportOperator(
+                task_id="render_report",
+                monitor_id=config.id,
+                batch=ingest.output,
+                measures=measure.output,
+                mlflow_run=log_mlflow.output,
+            )
         store >> [decide, export]
         decide >> [trigger_retrain, alert, no_action]
         [alert, export] >> finish

@@ -12,6 +12,7 @@ from driftgate.cli_alarms import add_alarm_commands
 from driftgate.cli_backfill import add_backfill_command
 from driftgate.cli_labels import add_label_commands
 from driftgate.cli_models import add_model_commands
+from driftgate.cli_reports import add_report_commands
 from driftgate.cli_storage import add_storage_commands
 from driftgate.errors import ConfigError, DriftgateError
 from driftgate.settings import Settings, load
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     add_alarm_commands(commands)
     add_label_commands(commands)
     add_storage_commands(commands)
+    add_report_commands(commands)
     _add_stack_commands(commands)
     return parser
 

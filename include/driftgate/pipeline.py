@@ -378,6 +378,8 @@ def run_window(context: Context, window: Window, *, reprocess: bool = False, dag
     A quarantined batch and an empty window are outcomes, not errors. A retraining that the policy asks for is decided and
     recorded here but carried out by the caller.
     """
+    from driftgate.reports import is_wanted
+
     batch = ingest(context, window, reprocess=reprocess, dag_run=dag_run)
     if batch.status is BatchStatus.NO_DATA:
         return WindowOutcome(batch)
@@ -388,5 +390,6 @@ def run_window(context: Context, window: Window, *, reprocess: bool = False, dag
     store(context, batch, measures)
     run_id = log_mlflow(context, batch, result, measures)
     decision = decide(context, measures)
-    render_report(context, batch, run_id)
+    if is_wanted(context.config, measures):
+        render_report(context, batch, run_id)
     return WindowOutcome(replace(batch, status=BatchStatus.MEASURED), result, measures, decision, run_id)

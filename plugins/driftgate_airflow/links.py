@@ -1,12 +1,12 @@
 """Links from a task to what it made or is about: Data Docs, MLflow run, Evidently report, the monitor's page, Grafana.
 
-An operator pushes the address as an XCom while it runs; the link reads it back when the task ends, also when it failed. Airflow shows
-no link whose address is empty.
+An operator remembers the address while it runs; Airflow asks the link for it in the same process when the task ends, also when it
+failed, and keeps the answer. Nothing travels for that: each question to Airflow's server would be time of the window. Airflow shows no
+link whose address is empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -26,46 +26,55 @@ DAG_TAB_ROUTE = "driftgate-monitor"
 """Route of the tab on a DAG's page; Airflow wants each route once."""
 
 
-class _PushedLink(BaseOperatorLink):
-    """A link whose address the task pushed under ``key``."""
+class _RememberedLink(BaseOperatorLink):
+    """A link whose address the task remembered under ``key``."""
 
     key: str = ""
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        from airflow.sdk.execution_time.xcom import XCom
-
-        return XCom.get_value(ti_key=ti_key, key=self.key) or ""
+        return _remembered(operator).get(self.key, "")
 
 
-class DataDocsLink(_PushedLink):
+def remember(operator: Any, key: str, address: str | None) -> None:
+    """Keep an address for the link with this key; None leaves it out."""
+    if address:
+        _remembered(operator)[key] = address
+
+
+def _remembered(operator: Any) -> dict[str, str]:
+    found: dict[str, str] = operator.__dict__.setdefault("_link_addresses", {})
+    return found
+
+
+class DataDocsLink(_RememberedLink):
     """The validation page of the window's batch."""
 
     name = "Data Docs"
     key = "data_docs_address"
 
 
-class MlflowRunLink(_PushedLink):
+class MlflowRunLink(_RememberedLink):
     """The window's MLflow run."""
 
     name = "MLflow run"
     key = "mlflow_address"
 
 
-class ReportLink(_PushedLink):
+class ReportLink(_RememberedLink):
     """The window's Evidently report."""
 
     name = "Evidently report"
     key = "report_address"
 
 
-class MonitorLink(_PushedLink):
+class MonitorLink(_RememberedLink):
     """The window on the monitor's page."""
 
     name = "Driftgate"
     key = "monitor_address"
 
 
-class GrafanaLink(_PushedLink):
+class GrafanaLink(_RememberedLink):
     """The window on the monitor's dashboard."""
 
     name = "Grafana"
@@ -73,7 +82,7 @@ class GrafanaLink(_PushedLink):
 
 
 WINDOW_LINKS = (MonitorLink(), GrafanaLink())
-"""For tasks whose addresses :func:`push_window_links` pushes."""
+"""For tasks whose addresses :func:`remember_window` keeps."""
 
 
 def base_path() -> str:
@@ -113,16 +122,11 @@ def mlflow_address(server: str, run_id: str) -> str:
     return f"{server.rstrip('/')}/#/runs/{quote(run_id, safe='')}"
 
 
-def push_window_links(context: Mapping[str, Any], monitor: MonitorContext, window: Window) -> None:
-    """Push the addresses of a window's place on the monitor's page and, where there is one, on its Grafana dashboard."""
+def remember_window(operator: Any, monitor: MonitorContext, window: Window) -> None:
+    """Keep the addresses of a window's place on the monitor's page and, where there is one, on its Grafana dashboard."""
     config = monitor.config
-    found = {
-        MonitorLink.key: monitor_address(config.monitor_dag_id, window.key),
-        GrafanaLink.key: addresses.dashboard(monitor.settings.grafana_url, config.id, window.start, window.end),
-    }
-    for key, address in found.items():
-        if address:
-            context["ti"].xcom_push(key=key, value=address)
+    remember(operator, MonitorLink.key, monitor_address(config.monitor_dag_id, window.key))
+    remember(operator, GrafanaLink.key, addresses.dashboard(monitor.settings.grafana_url, config.id, window.start, window.end))
 
 
 def absolute(address: str) -> str:

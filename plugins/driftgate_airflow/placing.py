@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from driftgate.settings import load
 
@@ -19,12 +19,20 @@ def placed(dag: DAG, config: MonitorConfig | None = None) -> DAG:
     """
     installed = load().placements
     for task in dag.tasks:
-        weight = getattr(task, "weight", "light")
+        weight = getattr(getattr(task, "operator_class", task), "weight", "light")
         places = [installed.get(weight)]
         if config is not None:
             places.insert(0, getattr(config.execution, weight))
         for name in ("queue", "pool"):
             value = next((found for place in places if (found := getattr(place, name, None))), None)
             if value is not None:
-                setattr(task, name, value)
+                _set(task, name, value)
     return dag
+
+
+def _set(task: Any, name: str, value: str) -> None:
+    """Set an attribute of a task; a mapped one keeps it for the tasks that it becomes."""
+    if hasattr(task, "partial_kwargs"):
+        task.partial_kwargs[name] = value
+    else:
+        setattr(task, name, value)

@@ -209,6 +209,35 @@ def test_names_with_markup_in_them_are_shown_as_text(visitor: Visitor, open_inci
     assert visitor.errors == []
 
 
+@pytest.fixture
+def undrawn(world: World) -> Iterator[str]:
+    """A measured window whose report was never drawn, as far as the records know."""
+    day = "2013-04-04"
+    statement = "UPDATE driftgate.report SET kind = 'aside' WHERE monitor = 'flights' AND kind = 'evidently' AND window_start = :start"
+    write(world, statement, start=world.batch(day)["window_start"])
+    yield day
+    write(world, "DELETE FROM driftgate.report WHERE kind = 'aside'")
+
+
+def test_a_report_that_is_not_drawn_is_drawn_when_asked_for(visitor: Visitor, world: World, undrawn: str) -> None:
+    page = visitor.open(f"{MONITOR}&window=20130404T040000Z-20130405T040000Z")
+    window = loaded(page).get_by_role("complementary", name="Window")
+    expect(window.locator(".report")).to_contain_text("Report: not drawn")
+    visitor.picture("driftgate-window-not-drawn")
+    window.get_by_role("button", name="Draw it").click()
+    expect(window.locator(".report")).to_contain_text("being drawn")
+    report = window.get_by_role("link", name="Evidently report")
+    expect(report).to_be_visible(timeout=120_000)
+    with visitor.context.expect_page() as opened:
+        report.click()
+    expect(inside(opened.value).locator("body")).to_contain_text("Dataset Drift", timeout=60_000)
+    opened.value.close()
+    start = world.batch(undrawn)["window_start"]
+    kept = world.sql("SELECT address FROM driftgate.report WHERE monitor = 'flights' AND kind = 'evidently' AND window_start = :s", s=start)
+    assert kept[0]["address"].endswith("evidently.html")
+    assert visitor.errors == []
+
+
 def test_links_lead_out_of_the_frame(visitor: Visitor) -> None:
     page = visitor.open(f"{MONITOR}&window=20130405T040000Z-20130406T040000Z")
     shown = loaded(page)

@@ -21,7 +21,7 @@ HEAVY = ("pandas", "numpy", "evidently", "great_expectations", "mlflow", "sklear
 def dags(write_monitor: Callable[..., Path], parse: Callable[[], Any]) -> list[Any]:
     write_monitor("trips", tags=["fares"], owner="fleet", description="Predicts the duration of trips.")
     write_monitor("other", schedule={"cron": None}, retrain={"approval": "auto"})
-    return list(parse().dags.values())
+    return [dag for name, dag in parse().dags.items() if not name.startswith("driftgate__")]
 
 
 def test_every_dag_follows_the_policy(dags: list[Any]) -> None:
@@ -172,7 +172,7 @@ def test_parsing_is_light(write_monitor: Callable[..., Path]) -> None:
 
     done = subprocess.run(code, env={**os.environ, **env}, capture_output=True, text=True, check=True)
     count, seconds, heavy = done.stdout.strip().splitlines()[-1].split(maxsplit=2)
-    assert (count, heavy) == ("60", "[]")
+    assert (count, heavy) == ("61", "[]")
     assert float(seconds) < 2, f"parsing took {seconds} s of processor time"
 
 

@@ -11,7 +11,7 @@ import pytest
 MONITOR = {
     "ingest": {"gate", "measure", "log_mlflow", "store_postgres", "render_report", "export_metrics"},
     "gate": {"measure", "log_mlflow"},
-    "measure": {"log_mlflow", "store_postgres", "decide", "export_metrics"},
+    "measure": {"log_mlflow", "store_postgres", "decide", "export_metrics", "render_report"},
     "log_mlflow": {"render_report"},
     "render_report": set(),
     "store_postgres": {"decide", "export_metrics"},
@@ -53,7 +53,8 @@ def test_each_monitor_file_makes_its_dags(write_monitor: Callable[..., Path], pa
     write_monitor("two")
     bag = parse()
     assert bag.import_errors == {}
-    assert set(bag.dags) == {f"{kind}__{name}" for kind in ("monitor", "retrain", "backfill") for name in ("one", "two")}
+    names = {f"{kind}__{name}" for kind in ("monitor", "retrain", "backfill") for name in ("one", "two")}
+    assert set(bag.dags) == {*names, "driftgate__reports"}
 
 
 def test_without_monitor_files_there_is_nothing_and_no_error(monitors: Path, parse: Callable[[], Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -37,31 +36,34 @@ def test_each_task_leads_to_what_it_made(operator: Any, names: list[str]) -> Non
     assert sorted(link.name for link in operator.operator_extra_links) == names
 
 
-def pushed(run_context: Callable[..., Any], settings: Settings, grafana_url: str | None) -> dict[str, str]:
-    context = run_context()
+def found(operator: Any) -> dict[str, str]:
+    """What Airflow is told when the task has ended."""
+    return {link.name: link.get_link(operator, ti_key=None) for link in operator.operator_extra_links}
+
+
+def shown(settings: Settings, grafana_url: str | None) -> dict[str, str]:
+    operator = AlertOperator(task_id="alert", monitor_id="trips", decision={})
     monitor = SimpleNamespace(config=factories.make_config(), settings=replace(settings, grafana_url=grafana_url))
-    links.push_window_links(context, monitor, factories.make_window())
-    return context["ti"].pushed
+    links.remember_window(operator, monitor, factories.make_window())  # type: ignore[arg-type]
+    return found(operator)
 
 
-def test_the_addresses_are_about_exactly_that_window(run_context: Callable[..., Any], settings: Settings) -> None:
-    assert pushed(run_context, settings, "https://grafana.test") == {
-        "monitor_address": f"/plugin/driftgate/driftgate/pages/monitor.html?dag=monitor__trips&window={KEY}",
-        "grafana_address": "https://grafana.test/d/driftgate-model?var-monitor=trips&from=1704067200000&to=1704153600000",
+def test_the_addresses_are_about_exactly_that_window(settings: Settings) -> None:
+    assert shown(settings, "https://grafana.test") == {
+        "Driftgate": f"/plugin/driftgate/driftgate/pages/monitor.html?dag=monitor__trips&window={KEY}",
+        "Grafana": "https://grafana.test/d/driftgate-model?var-monitor=trips&from=1704067200000&to=1704153600000",
     }
 
 
-def test_without_grafana_nothing_is_pushed_for_it(run_context: Callable[..., Any], settings: Settings) -> None:
-    assert list(pushed(run_context, settings, None)) == ["monitor_address"]
+def test_a_link_without_an_address_is_empty_which_airflow_does_not_show(settings: Settings) -> None:
+    assert shown(settings, None)["Grafana"] == ""
+    assert found(AlertOperator(task_id="alert", monitor_id="trips", decision={})) == {"Driftgate": "", "Grafana": ""}
 
 
-def test_a_link_without_an_address_is_empty_which_airflow_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow.sdk.execution_time.xcom import XCom
-
-    known = {"monitor_address": "/somewhere"}
-    monkeypatch.setattr(XCom, "get_value", lambda *, ti_key, key: known.get(key))
-    found = {link.name: link.get_link(None, ti_key=None) for link in links.WINDOW_LINKS}  # type: ignore[arg-type]
-    assert found == {"Driftgate": "/somewhere", "Grafana": ""}
+def test_what_one_task_remembers_no_other_shows(settings: Settings) -> None:
+    one, other = (AlertOperator(task_id=name, monitor_id="trips", decision={}) for name in ("one", "other"))
+    links.remember(one, links.MonitorLink.key, "/somewhere")
+    assert (found(one)["Driftgate"], found(other)["Driftgate"]) == ("/somewhere", "")
 
 
 def test_names_of_dags_cannot_add_to_an_address() -> None:

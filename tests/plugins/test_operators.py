@@ -108,22 +108,29 @@ def step(operator: type, context: dict[str, Any], **arguments: Any) -> Any:
     return operator(task_id="step", monitor_id="trips", **arguments).execute(context)
 
 
+def linked(operator: type, context: dict[str, Any], **arguments: Any) -> tuple[Any, dict[str, str]]:
+    """Run a step as Airflow does; its result and the links that Airflow asks for at the end."""
+    task = operator(task_id="step", monitor_id="trips", **arguments).prepare_for_execution()
+    result = task.execute(context)
+    return result, {link.name: link.get_link(task, ti_key=None) for link in task.operator_extra_links}
+
+
 def test_one_window_goes_through_the_steps(run_context: Callable[..., Any], store: Any) -> None:
     context = run_context(DAY)
     batch = step(IngestWindowOperator, context, fingerprint="abc")
     assert context["ti"].pushed["window_key"] == factories.make_window(7).key
-    gate = step(GateWindowOperator, context, batch=batch)
-    assert context["ti"].pushed["data_docs_address"].startswith("/plugin/data-docs/driftgate/data-docs/validations/")
+    gate, links = linked(GateWindowOperator, context, batch=batch)
+    assert links["Data Docs"].startswith("/plugin/data-docs/driftgate/data-docs/validations/")
     measures = step(MeasureWindowOperator, context, batch=batch)
     assert Path(measures["path"]).is_file()
-    run = step(LogMlflowOperator, context, batch=batch, gate_result=gate, measures=measures)
-    assert context["ti"].pushed["mlflow_address"] == run["address"]
+    run, links = linked(LogMlflowOperator, context, batch=batch, gate_result=gate, measures=measures)
+    assert links == {"MLflow run": run["address"]}
     written = step(StorePostgresOperator, context, batch=batch, measures=measures)
     assert written == measures["metrics"] > 10
     decide = DecideOperator(task_id="decide", monitor_id="trips", measures=measures)
     assert decide.choose_branch(context) == ["no_action"]
     assert Decision.from_dict(context["ti"].pushed["decision"]).action is Action.NO_ACTION
-    report = step(RenderReportOperator, context, batch=batch, mlflow_run=run)
+    report = step(RenderReportOperator, context, batch=batch, measures=measures, mlflow_run=run)
     assert report["address"] == f"/plugin/driftgate/driftgate/reports/monitor__trips/{factories.make_window(7).key}/evidently.html"
     stored = store.find_batch("trips", factories.make_window(7))
     assert (stored.status, stored.dag_run) == (BatchStatus.MEASURED, "manual__1")

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from driftgate.config.models import LoadedMonitor, MonitorConfig
@@ -73,6 +74,12 @@ def load_monitor(path: Path) -> LoadedMonitor:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: cannot be read ({error}); check the path and that the file is UTF-8 text"]) from error
+    return _validated(path, text)
+
+
+@lru_cache(maxsize=256)
+def _validated(path: Path, text: str) -> LoadedMonitor:
+    """Validate the text of a file; a task does that when its DAG file is parsed and would do it again when it runs."""
     config = load_typed(path, text, MonitorConfig, example="_template.yaml", keys=_key_path)
     if config.id != path.stem:
         remedy = f"write id: {path.stem} or rename the file to {config.id}.yaml"

@@ -21,6 +21,7 @@ from driftgate.config.fairness import FairnessConfig, check_fairness
 from driftgate.config.kpis import KpiConfig, check_kpis, column_kinds
 from driftgate.config.labels import LabelsConfig, check_labels
 from driftgate.config.reference import ReferenceConfig
+from driftgate.config.report import ReportConfig
 from driftgate.config.residual import residual_column
 from driftgate.config.roles import ColumnRoles
 from driftgate.config.rule import Rule
@@ -241,6 +242,7 @@ class MonitorConfig(Section):
     fairness: FairnessConfig = FairnessConfig()
     labels: LabelsConfig | None = None
     """Where labels come from that arrive later than the predictions; None: the source has them, or there are none."""
+    report: ReportConfig = ReportConfig()
     sinks: SinksConfig = SinksConfig()
     notifications: NotificationsConfig = NotificationsConfig()
     execution: ExecutionConfig = ExecutionConfig()

@@ -175,6 +175,14 @@ def _view() -> DefaultJinjaPageView:
     return DefaultJinjaPageView()
 
 
+def compile_templates() -> None:
+    """Compile the templates of the pages now, for processes that are forked from this one: it takes longer than to draw a page."""
+    templates = _view().env
+    for name in templates.list_templates(extensions=["j2"]):
+        if not name.startswith("markdown_"):
+            templates.get_template(name)
+
+
 def _drawn(what: str, draw: Callable[[], str]) -> str:
     try:
         return draw()

@@ -199,10 +199,10 @@ def _postgres(layout: Layout, state: StackState, runner: postgres.RunAs, inherit
 
 
 def _mlflow(settings: Settings, layout: Layout, state: StackState, inherited: Mapping[str, str]) -> Program:
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(state.ports["mlflow"]), "--workers", "1"]
+    options = ["--host", HOST, "--port", str(state.ports["mlflow"]), "--workers", "1"]
     return Program(
         MLFLOW,
-        [*command, "--artifacts-destination", str(layout.mlflow_artifacts)],
+        [sys.executable, "-m", "driftgate.serve.mlflow_server", *options, "--artifacts-destination", str(layout.mlflow_artifacts)],
         environment.mlflow(settings, layout, state, inherited),
         layout.mlflow_artifacts.parent,
         waits_for=postgres.ready_command(state.ports["postgres"]),

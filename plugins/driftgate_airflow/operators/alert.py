@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from driftgate_airflow.links import WINDOW_LINKS, push_window_links
+from driftgate_airflow.links import WINDOW_LINKS, remember_window
 from driftgate_airflow.operators.base import DriftgateOperator
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class AlertOperator(DriftgateOperator):
         from driftgate.records import Window
 
         monitor = self.open_context()
-        push_window_links(context, monitor, Window.from_dict(self.decision["window"]))
+        remember_window(self, monitor, Window.from_dict(self.decision["window"]))
         self.log.warning("%s: %s", self.monitor_id, "; ".join(self.decision["reasons"]))
         delivery = notifications.deliver_for(monitor)
         self.log.info("Messages: %s", delivery)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseBranchOperator
 
-from driftgate_airflow.links import WINDOW_LINKS, push_window_links
+from driftgate_airflow.links import WINDOW_LINKS, remember_window
 from driftgate_airflow.operators.base import DriftgateOperator
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class DecideOperator(DriftgateOperator, BaseBranchOperator):
 
         monitor = self.open_context()
         decision = pipeline.decide(monitor, pipeline.load_measures(self.measures["path"]))
-        push_window_links(context, monitor, decision.window)
+        remember_window(self, monitor, decision.window)
         return follow(self.log, context, decision)
 
 

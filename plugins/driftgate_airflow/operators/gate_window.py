@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from driftgate_airflow.common import RETURN_VALUE
-from driftgate_airflow.links import WINDOW_LINKS, DataDocsLink, absolute, data_docs_address, push_window_links
+from driftgate_airflow.links import WINDOW_LINKS, DataDocsLink, absolute, data_docs_address, remember, remember_window
 from driftgate_airflow.operators.base import DriftgateOperator
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class GateWindowOperator(DriftgateOperator):
         monitor = self.open_context()
         result = pipeline.gate(monitor, Batch.from_dict(self.batch))
         page = data_docs_address(result.data_docs)
-        context["ti"].xcom_push(key=DataDocsLink.key, value=page)
-        push_window_links(context, monitor, result.window)
+        remember(self, DataDocsLink.key, page)
+        remember_window(self, monitor, result.window)
         if result.verdict is GateVerdict.FAIL:
             context["ti"].xcom_push(key=RETURN_VALUE, value=to_dict(result))
             raise AirflowFailException(str(pipeline.gate_failure(monitor, result, absolute(page))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from driftgate_airflow.links import MlflowRunLink
+from driftgate_airflow.links import MlflowRunLink, remember
 from driftgate_airflow.operators.base import DriftgateOperator
 
 if TYPE_CHECKING:
@@ -39,5 +39,5 @@ class LogMlflowOperator(DriftgateOperator):
         batch = Batch.from_dict(self.batch)
         run_id = pipeline.log_mlflow(monitor, batch, GateResult.from_dict(self.gate_result), measures)
         address = monitor.store.find_report(self.monitor_id, batch.window, "mlflow")
-        context["ti"].xcom_push(key=MlflowRunLink.key, value=address)
+        remember(self, MlflowRunLink.key, address)
         return {"run_id": run_id, "address": address}

@@ -25,6 +25,7 @@ class PrepareWindowsOperator(DriftgateOperator):
     """
 
     template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "chunk")
+    weight = "heavy"
 
     def __init__(self, *, chunk: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)

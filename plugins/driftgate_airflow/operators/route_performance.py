@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseBranchOperator
 
-from driftgate_airflow.links import WINDOW_LINKS, push_window_links
+from driftgate_airflow.links import WINDOW_LINKS, remember_window
 from driftgate_airflow.operators.base import DriftgateOperator
 from driftgate_airflow.operators.decide import follow
 from driftgate_airflow.operators.ingest_window import WINDOW_KEY
@@ -38,6 +38,6 @@ class RoutePerformanceOperator(DriftgateOperator, BaseBranchOperator):
         if self.restated["decision"] is None:
             return [Action.NO_ACTION.value]
         decision = Decision.from_dict(self.restated["decision"])
-        push_window_links(context, self.open_context(), decision.window)
+        remember_window(self, self.open_context(), decision.window)
         context["ti"].xcom_push(key=WINDOW_KEY, value=decision.window.key)
         return follow(self.log, context, decision)

@@ -27,6 +27,7 @@ class SettleWindowsOperator(DriftgateOperator):
     """
 
     template_fields: Sequence[str] = (*DriftgateOperator.template_fields, "chunks", "unlogged")
+    weight = "heavy"
 
     def __init__(self, *, chunks: Sequence[Mapping[str, Any]], unlogged: Sequence[Mapping[str, Any]], **kwargs: Any) -> None:
         super().__init__(**kwargs)

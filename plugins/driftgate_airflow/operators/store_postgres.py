@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from driftgate_airflow.links import WINDOW_LINKS, push_window_links
+from driftgate_airflow.links import WINDOW_LINKS, remember_window
 from driftgate_airflow.operators.base import DriftgateOperator
 
 if TYPE_CHECKING:
@@ -36,6 +36,6 @@ class StorePostgresOperator(DriftgateOperator):
         monitor = self.open_context()
         measures = pipeline.load_measures(self.measures["path"])
         pipeline.store(monitor, Batch.from_dict(self.batch), measures)
-        push_window_links(context, monitor, measures.window)
+        remember_window(self, monitor, measures.window)
         self.log.info("%d metrics of model version %s written", len(measures.metrics), measures.model_version)
         return len(measures.metrics)

@@ -18,6 +18,7 @@ from driftgate_airflow.ui.known import main_metric
 from driftgate_airflow.ui.monitor_page import details
 from driftgate_airflow.ui.numbers import add_numbers, limits
 from driftgate_airflow.ui.reader import Reader, answer
+from driftgate_airflow.ui.reports import add_reports
 from driftgate_airflow.ui.requests import From, Last, To
 from driftgate_airflow.ui.shapes import Shapes, moment
 
@@ -37,6 +38,7 @@ def create_router(settings: Settings) -> APIRouter:
     _add_fleet(router, reader)
     _add_charts(router, reader)
     add_numbers(router, reader)
+    add_reports(router, reader)
     add_incidents(router, reader)  # like the numbers, before the lists, whose path would match too
     _add_lists(router, reader)
     return router
@@ -61,7 +63,7 @@ def _add_fleet(router: APIRouter, reader: Reader) -> None:
             calibrations = overview_numbers.calibrations(connection, config.id)
         dag = schedule.dag_states([dag_id]).get(dag_id)
         entry = fleet.entry(config, reader.settings, state, dag, datetime.now(UTC))
-        may = {"acknowledge": dag_id in access.changeable(user, {dag_id})}
+        may = dict.fromkeys(("acknowledge", "draw"), dag_id in access.changeable(user, {dag_id}))
         return answer({**entry, **details(config, *contents), "limits": limits(config, calibrations), "may": may})
 
 

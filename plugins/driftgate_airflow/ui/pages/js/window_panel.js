@@ -6,6 +6,7 @@ import { airflowLink, outsideLink } from "./leave.js";
 import { columnLabel } from "./column_names.js";
 import { neededRows, tooFewRows } from "./limits.js";
 import { loadNumbers, newestRow, NO_NUMBERS, range, rowRatio } from "./numbers.js";
+import { reportLink } from "./report_link.js";
 import { errorNotice, loading } from "./shell.js";
 import { action, batch, dataset, gate, metric, severity, state } from "./states.js";
 
@@ -32,11 +33,12 @@ const list = (title, items) =>
       ]
     : null;
 
-function links({ links: found = {} }) {
+function links(page, item) {
+  const found = item.links ?? {};
   const all = [
     found.dag_run ? el("a", airflowLink(found.dag_run), "Airflow run") : null,
     found.data_docs ? el("a", airflowLink(found.data_docs), "Data Docs") : null,
-    found.evidently ? el("a", outsideLink(found.evidently), "Evidently report") : null,
+    reportLink(page, item),
     found.mlflow ? el("a", outsideLink(found.mlflow), "MLflow run") : null,
     found.grafana ? el("a", outsideLink(found.grafana), "Grafana") : null,
   ].filter(Boolean);
@@ -214,7 +216,7 @@ export function windowPanel(page) {
     put(
       inside,
       el("p", { class: "dim small" }, `${dateTime(window.start, page.zone)} to ${dateTime(window.end, page.zone)}, ${page.zone}`),
-      links(item),
+      links(page, item),
       numbers(item, known, item.performance?.metric ?? page.monitor.main_metric),
       decision
         ? [list("Reasons for the decision", decision.reasons ?? []), list("Reasons against doing more", decision.reasons_against ?? [])]
