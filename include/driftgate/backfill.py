@@ -26,7 +26,8 @@ from driftgate.windows_together import WindowsTogether, looks_back
 
 log = logging.getLogger(__name__)
 
-LARGEST_CHUNK = 60
+SMALLEST_CHUNK, LARGEST_CHUNK = 8, 60
+"""Windows; a chunk costs something of its own, and a large one shows little progress."""
 MOST_CHUNKS = 1000
 """Airflow maps a task over at most 1,024 items; a longer backfill has larger chunks."""
 _CHUNKS_PER_WORKER = 4
@@ -137,7 +138,8 @@ def chunks(config: MonitorConfig, windows: Sequence[Window], workers: int) -> li
     """Cut windows into consecutive chunks of about equal size: several for each worker, none larger than ``LARGEST_CHUNK``."""
     if not windows:
         return []
-    number = max(min(len(windows), workers * _CHUNKS_PER_WORKER), min(math.ceil(len(windows) / LARGEST_CHUNK), MOST_CHUNKS))
+    wanted = min(math.ceil(len(windows) / SMALLEST_CHUNK), workers * _CHUNKS_PER_WORKER)
+    number = max(wanted, min(math.ceil(len(windows) / LARGEST_CHUNK), MOST_CHUNKS))
     edges = [round(index * len(windows) / number) for index in range(number + 1)]
     return [_chunk(config, windows[first:last]) for first, last in itertools.pairwise(edges)]
 
