@@ -12,10 +12,10 @@ from evidently import DataDefinition, Dataset, Regression, Report
 from evidently.metrics import MAPE
 from sklearn import metrics as sk
 
+import evidently_performance
 from driftgate.config.models import MonitorConfig
 from driftgate.errors import MeasureError
-from driftgate.measure import performance as module
-from driftgate.measure.performance import performance, performance_scores
+from driftgate.measure.performance import labelled, performance, performance_scores
 from driftgate.records import Direction, Metric, MetricVerdict
 from factories import make_binary_config, make_binary_frame, make_config, make_frame
 
@@ -110,11 +110,23 @@ def test_regression_of_awkward_targets_is_a_number_or_none(targets: list[float],
     assert set(found) == {"me", "mae", "rmse", "mape", "r2"}
 
 
-def test_the_definitions_used_where_evidently_fails_equal_evidentlys() -> None:
-    frame = make_frame(300, seed=1)
-    frame["duration"] = np.round(frame["duration"] - 10)
-    rows = module._labelled(make_config(), frame)
-    assert module._regression_by_definition(rows) == pytest.approx(module._regression(rows), abs=1e-9)
+@pytest.mark.parametrize("seed", range(5))
+def test_regression_is_evidentlys(seed: int) -> None:
+    frame = make_frame(50 * 3**seed, seed=seed)
+    frame["duration"] = np.round(frame["duration"] - 10, 6 - seed)  # negative ones, zeros, ties
+    rows = labelled(make_config(), frame)
+    assert performance_scores(make_config(), frame) == pytest.approx(evidently_performance.regression(rows), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_classification_is_evidentlys(seed: int) -> None:
+    config, frame = make_binary_config(), make_binary_frame(50 * 3**seed, seed=seed)
+    frame.loc[frame.index[:3], "late_proba"] = np.nan
+    assert performance_scores(config, frame) == pytest.approx(evidently_performance.binary(labelled(config, frame), "1"), abs=1e-9)
+    many, rng = make_config(task="multiclass"), np.random.default_rng(seed)
+    classes = np.array(["red", "green", "blue", "1", "never predicted"])
+    frame = make_frame(50 * 3**seed).assign(duration=rng.choice(classes, 50 * 3**seed), prediction=rng.choice(classes[:4], 50 * 3**seed))
+    assert performance_scores(many, frame) == pytest.approx(evidently_performance.multiclass(labelled(many, frame)), abs=1e-9)
 
 
 def test_binary_equals_scikit_learn() -> None:
