@@ -33,10 +33,6 @@ def main(home: Path, source: str, database: str, stream_above: int, limit_mib: i
     """Run the window and tell peak memory, seconds per step and the metrics."""
     if limit_mib:
         resource.setrlimit(resource.RLIMIT_DATA, (limit_mib << 20, limit_mib << 20))
-        from driftgate.gate import big
-        from driftgate.ingest import pieces
-
-        pieces.PIECE_BYTES = big.PIECE_BYTES = 1 << 24  # rows as wide as those of the test come in pieces of some 10,000
     import yaml
     from sqlalchemy import create_engine
 
