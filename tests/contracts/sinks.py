@@ -103,7 +103,7 @@ class MlflowSink:
         def stop(*arguments: Any) -> None:
             wait_for_the_end()
 
-        MlflowClient.log_text = stop  # type: ignore[method-assign]
+        mlflow_runs._write_artifacts = stop
 
 
 SINKS = {"postgres": PostgresSink, "mlflow": MlflowSink}

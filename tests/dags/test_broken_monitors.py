@@ -18,7 +18,7 @@ def test_a_broken_file_leaves_the_others_alone(write_monitor: Callable[..., Path
     write_monitor("wrong", task="guessing")
     (monitors / "unreadable.yaml").write_text("id: [\n")
     bag = parse()
-    assert set(bag.dags) == {"monitor__good", "retrain__good", "driftgate__reports"}
+    assert set(bag.dags) == {"monitor__good", "retrain__good", "backfill__good", "driftgate__reports"}
     assert set(errors(bag)) == {"broken_monitors.py"}
     text = errors(bag)["broken_monitors.py"]
     assert "wrong.yaml:" in text
@@ -41,7 +41,7 @@ def test_what_airflow_would_refuse_is_a_broken_file_too(
     write_monitor("good")
     write_monitor("odd", **overrides)
     bag = parse()
-    assert set(bag.dags) == {"monitor__good", "retrain__good", "driftgate__reports"}
+    assert set(bag.dags) == {"monitor__good", "retrain__good", "backfill__good", "driftgate__reports"}
     assert expected in errors(bag)["broken_monitors.py"]
     assert "odd.yaml" in errors(bag)["broken_monitors.py"]
 
@@ -51,7 +51,7 @@ def test_a_corrected_file_gets_its_dags_and_the_error_goes(write_monitor: Callab
     assert errors(parse())
     write_monitor("trips")
     bag = parse()
-    assert (set(bag.dags), bag.import_errors) == ({"monitor__trips", "retrain__trips", "driftgate__reports"}, {})
+    assert (set(bag.dags), bag.import_errors) == ({"monitor__trips", "retrain__trips", "backfill__trips", "driftgate__reports"}, {})
 
 
 def test_airflows_database_keeps_the_good_dags_active_and_names_the_broken_file(
@@ -83,9 +83,16 @@ def test_airflows_database_keeps_the_good_dags_active_and_names_the_broken_file(
     write_monitor("good")
     write_monitor("wrong", task="guessing")
     dags, found = parse_and_store()
-    assert {name: state for name, state in dags.items() if name not in shared} == {"monitor__good": False, "retrain__good": False}
+    assert {name: state for name, state in dags.items() if name not in shared} == {
+        "monitor__good": False,
+        "retrain__good": False,
+        "backfill__good": False,
+    }
     assert set(found) == {"broken_monitors.py"}
     assert "wrong.yaml" in found["broken_monitors.py"]
     write_monitor("wrong")
     dags, found = parse_and_store()
-    assert (set(dags) - shared, found) == ({"monitor__good", "retrain__good", "monitor__wrong", "retrain__wrong"}, {})
+    assert (set(dags) - shared, found) == (
+        {"monitor__good", "retrain__good", "backfill__good", "monitor__wrong", "retrain__wrong", "backfill__wrong"},
+        {},
+    )

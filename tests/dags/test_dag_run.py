@@ -122,7 +122,9 @@ def test_tasks_find_what_others_wrote_on_s3(
     batch = store.find_batch("trips", factories.make_window(5))
     assert batch.status is BatchStatus.MEASURED
     assert batch.path.startswith(f"s3://{BUCKET}/dags/batches/trips/")
-    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["evidently", "source"], "the machine keeps nothing else"
+    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["evidently", "references", "source"], (
+        "the machine keeps a cache, nothing else"
+    )
 
 
 def test_a_retraining_promotes_the_first_challenger(run_day: Run, run_dag: Run, store: Any) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import event
 
 import factories
 from driftgate import baselines
-from driftgate.baselines import Baseline, build, ensure, judge, load, settings_hash
+from driftgate.baselines import Baseline, build, ensure, load, settings_hash
 from driftgate.calibrate.steady import SteadyError
 from driftgate.calibration_commands import calibrate_command
 from driftgate.config.loader import load_monitor
@@ -43,6 +43,10 @@ MONITOR: dict[str, Any] = {
     "measures": {"multivariate": "none"},
 }
 Make = Callable[..., Context]
+
+
+def judged(context: Context, baseline: Baseline, frame: pd.DataFrame, measures: Measures) -> Measures:
+    return baselines.judge(context, baseline, baselines.completed(context.config, baseline, frame, measures))
 
 
 def rows_of(day: int, rows: int = ROWS, **change: Any) -> pd.DataFrame:
@@ -227,7 +231,7 @@ def test_fixed_thresholds_leave_every_number_as_it_was(make: Make) -> None:
     assert (baseline.calibration, baseline.steady) == (None, None)
     assert baseline.estimator is not None
     measures = measured(context, rows_of(LATER, shift=3.0))
-    found = judge(context, baseline, rows_of(LATER, shift=3.0), measures, None)
+    found = judged(context, baseline, rows_of(LATER, shift=3.0), measures)
     assert found.metrics[: len(measures.metrics)] == measures.metrics
     assert {item.family for item in found.metrics[len(measures.metrics) :]} == {Family.PERFORMANCE_ESTIMATED}
     again = load(context, None)
@@ -242,7 +246,7 @@ def test_seven_windows_leave_fixed_thresholds(make: Make, caplog: pytest.LogCapt
     assert baseline.calibration is None
     assert "7 windows in the reference, 8 are needed" in caplog.text
     measures = measured(context, rows_of(LATER))
-    assert judge(context, baseline, rows_of(LATER), measures, None).metrics[: len(measures.metrics)] == measures.metrics
+    assert judged(context, baseline, rows_of(LATER), measures).metrics[: len(measures.metrics)] == measures.metrics
 
 
 def measured(context: Context, frame: pd.DataFrame, day: int = LATER) -> Measures:
@@ -259,7 +263,7 @@ def test_a_window_is_judged_with_the_windows_before_it(context: Context) -> None
     found: list[Metric] = []
     for day in range(LATER, LATER + 5):
         frame = rows_of(day, shift=0.8)
-        measures = judge(context, baseline, frame, measured(context, frame, day), None)
+        measures = judged(context, baseline, frame, measured(context, frame, day))
         context.store.save_measures(Batch("trips", window(day), BatchStatus.MEASURED, ROWS, 1, str(day), "/x"), measures)
         found += [item for item in measures.metrics if (item.metric, item.column) == ("slow_drift", "distance")]
     values = [float(item.value or 0) for item in found]
@@ -277,7 +281,7 @@ def test_what_is_expected_of_a_window_is_worked_out_once(context: Context, monke
     table = Estimator.table
     monkeypatch.setattr(Estimator, "table", lambda self, config, frame: calls.append(len(frame)) or table(self, config, frame))
     frame = rows_of(LATER)
-    found = judge(context, baseline, frame, measured(context, frame), None)
+    found = judged(context, baseline, frame, measured(context, frame))
     assert calls == [ROWS]
     assert None not in (found.find("estimated_mae"), found.find("steady_residual", "residual"))
 
@@ -286,7 +290,7 @@ def test_labels_that_are_missing_leave_an_estimate_with_the_limit_of_the_real_sc
     baseline = ensure(context, None, window(), ROWS)
     assert baseline.calibration is not None
     frame = rows_of(LATER).drop(columns=["duration"])
-    found = judge(context, baseline, frame, measured(context, frame), None)
+    found = judged(context, baseline, frame, measured(context, frame))
     assert found.find("mae") is None
     estimate = found.find("estimated_mae")
     assert estimate is not None

@@ -33,8 +33,8 @@ def test_the_head_of_a_monitor_says_what_can_be_drawn(get: Get, store: Any) -> N
     assert [item["version"] for item in page["model_versions"]] == ["2", "1"]
     assert page["windows"] == {"count": 2, "first": "2024-01-01T00:00:00Z", "last": "2024-01-02T00:00:00Z"}
     assert page["policy"]["rules"] == ["mae above 1.5 x reference", "drift_share above 0.5"]
-    assert page["may"] == {"acknowledge": False}
-    assert get(OWN, role="user")["may"] == {"acknowledge": True}
+    assert page["may"] == {"acknowledge": False, "draw": False}
+    assert get(OWN, role="user")["may"] == {"acknowledge": True, "draw": True}
 
 
 def test_a_series_holds_every_window_with_its_threshold(get: Get, store: Any) -> None:
