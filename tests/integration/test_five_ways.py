@@ -51,6 +51,7 @@ FIRST = pd.Timestamp("2024-03-01", tz="UTC")
 DAYS = (14, 15, 16)
 EXACT = 'family, metric, "column", segment, method, direction, verdict, model_version'
 NUMBERS = "value, threshold, reference_value"
+COUNT_VERDICTS = ("drifted_columns", "drift_share", "dataset_drift")
 
 
 def rows_of(day: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -97,7 +98,7 @@ def measured(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         world.run("run", "streamed", "--window", start)
     world.wait_for(lambda: world.api.has_dag("monitor__daily") and world.api.has_dag("backfill__filled"), 120, "DAGs")
     for start in starts:
-        assert world.run_dag("monitor__daily", f"on {start}", window_start=start) == "success"
+        assert world.run_dag("monitor__daily", f"on-{start}", window_start=start) == "success"
     assert world.run_dag("backfill__filled", "together", **{"from": starts[0], "to": end}) == "success"
     query = f"SELECT {EXACT}, {NUMBERS}, low, high FROM driftgate.metric WHERE monitor = :way AND window_start = cast(:day AS timestamptz) "
     return {way: {start: world.sql(query + "ORDER BY 1, 2, 3, 4", way=way, day=f"{start}T00:00Z") for start in starts} for way in WAYS}
@@ -135,6 +136,8 @@ def test_the_scores_are_those_of_the_measures_and_of_evidently(world: World, mea
         stored = {(row["family"], row["metric"], row["column"], row["segment"]): row for row in rows}
         direct = measure_batch(context.config, current, reference, window=window, model_version="unversioned")
         for metric in direct.metrics:
+            if metric.metric in COUNT_VERDICTS:  # these are by fixed limits, those of the record by learned ones
+                continue
             known = stored[metric.address]
             assert metric.value == (None if known["value"] is None else pytest.approx(known["value"], rel=1e-9, abs=1e-12)), metric
         for (family, name, column, _), row in stored.items():
