@@ -33,7 +33,7 @@ SECTIONS: Mapping[str, Section] = {
     "backfill": Section(
         "A year of days", "benchmarks.performance.year", lambda quick: (10, "2013-03-10") if quick else (365, "2013-01-01"), 8
     ),
-    "many": Section("Many models", "benchmarks.many_monitors", lambda quick: (3 if quick else 25, 1 if quick else 2), 7),
+    "many": Section("Many models", "benchmarks.many_monitors", lambda quick: (3 if quick else 12, 1), 7),
 }
 
 
