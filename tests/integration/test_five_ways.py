@@ -51,7 +51,7 @@ FIRST = pd.Timestamp("2024-03-01", tz="UTC")
 DAYS = (14, 15, 16)
 EXACT = 'family, metric, "column", segment, method, direction, verdict, model_version'
 NUMBERS = "value, threshold, reference_value"
-COUNT_VERDICTS = ("drifted_columns", "drift_share", "dataset_drift")
+COUNT_VERDICTS = ("drifted_columns", "judged_columns", "drift_share", "dataset_drift")
 
 
 def rows_of(day: int, rng: np.random.Generator) -> pd.DataFrame:
