@@ -28,12 +28,9 @@ def with_known_labels(context: Context, batch: Batch, frame: pd.DataFrame) -> pd
     SourceError
         If labels have arrived but their file is gone.
     """
-    if context.config.labels is None:
-        return frame
     from driftgate.labels.joining import fill_labels
-    from driftgate.record.labels import LabelStore
 
-    known = read_known(LabelStore(context.store.engine).latest(batch.monitor, batch.window))
+    known = _latest(context, batch)
     return frame if known is None else fill_labels(context.config, frame, known)
 
 
@@ -47,13 +44,19 @@ def known_filling(context: Context, batch: Batch) -> Callable[[pd.DataFrame], pd
     SourceError
         If labels have arrived but their file is gone.
     """
+    from driftgate.labels.joining import Filling
+
+    known = _latest(context, batch)
+    return None if known is None else Filling(context.config, known).fill
+
+
+def _latest(context: Context, batch: Batch) -> pd.DataFrame | None:
+    """Return the labels that arrived since a batch was ingested; None where there are none, or no section ``labels``."""
     if context.config.labels is None:
         return None
-    from driftgate.labels.joining import Filling
     from driftgate.record.labels import LabelStore
 
-    known = read_known(LabelStore(context.store.engine).latest(batch.monitor, batch.window))
-    return None if known is None else Filling(context.config, known).fill
+    return read_known(LabelStore(context.store.engine).latest(batch.monitor, batch.window))
 
 
 def with_source_labels(context: Context, window: Window, frame: pd.DataFrame) -> pd.DataFrame:
