@@ -40,6 +40,8 @@ FIRST_DAY = 5
 _POLL_SECONDS = 1.0
 _MEMORY_SECONDS = 10.0
 """Time between two looks at the memory: adding up shared pages costs a noticeable share of a core."""
+_TELL_SECONDS = 30.0
+"""Time between two lines of progress."""
 _RUN_SECONDS = 60.0
 """Longest time per window before the benchmark gives up."""
 
@@ -218,11 +220,15 @@ def _round(stack: Stack, ids: list[str], number: int) -> dict[str, Any]:
     for monitor in ids:
         stack.api.trigger(f"monitor__{monitor}", f"fleet__{day}", {"window_start": day})
     triggered = time.monotonic() - started
-    states, connections, memory, sampled = {}, 0, 0.0, 0.0
+    states: dict[str, str] = {}
+    connections, memory, sampled, told = 0, 0.0, 0.0, started
     limit = time.monotonic() + _RUN_SECONDS * len(ids)
     while len(states) < len(ids):
         assert time.monotonic() < limit, f"{len(ids) - len(states)} windows have not ended"
         time.sleep(_POLL_SECONDS)
+        if time.monotonic() > told + _TELL_SECONDS:
+            told = time.monotonic()
+            print(f"round {number + 1}: {len(states)} of {len(ids)} windows after {told - started:.0f} s", file=sys.stderr)
         connections = max(connections, stack.connections())
         if time.monotonic() > sampled + _MEMORY_SECONDS:
             sampled, memory = time.monotonic(), max(memory, stack.memory_mb())

@@ -12,7 +12,7 @@ from airflow.sdk import DAG, TriggerRule, XComArg
 
 from driftgate.config.models import LoadedMonitor
 from driftgate_airflow.backfill_parts import backfill_docs, backfill_form
-from driftgate_airflow.dag_parts import EARLIEST, common_arguments
+from driftgate_airflow.dag_parts import EARLIEST, PATIENT, common_arguments
 from driftgate_airflow.monitors import monitors_for
 from driftgate_airflow.operators.finish_backfill import RETRAIN_KEY, FinishBackfillOperator
 from driftgate_airflow.operators.log_windows import LogWindowsOperator
@@ -30,7 +30,8 @@ def build(monitor: LoadedMonitor) -> DAG:
     """Wire the backfill of one monitor."""
     config = monitor.config
     arguments = common_arguments(monitor, "backfill")
-    arguments["default_args"] = {**arguments["default_args"], "on_failure_callback": None}  # the past pages nobody
+    # The past pages nobody, and lets the windows of today go first.
+    arguments["default_args"] = {**arguments["default_args"], **PATIENT, "on_failure_callback": None}
     with DAG(
         dag_id=f"{PREFIX}{config.id}",
         description=f"Takes many windows of {config.model_name} through the pipeline at once",

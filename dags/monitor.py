@@ -15,7 +15,7 @@ from airflow.sdk import DAG, TriggerRule, XComArg
 
 from driftgate.config.models import LoadedMonitor
 from driftgate_airflow.dag_docs import monitor_docs
-from driftgate_airflow.dag_parts import EARLIEST, OPTIONAL, common_arguments, monitor_form, timetable
+from driftgate_airflow.dag_parts import EARLIEST, OPTIONAL, PATIENT, common_arguments, monitor_form, timetable
 from driftgate_airflow.monitors import monitors_for
 from driftgate_airflow.operators.alert import AlertOperator
 from driftgate_airflow.operators.decide import DECISION_KEY, DecideOperator
@@ -82,6 +82,7 @@ def build(monitor: LoadedMonitor) -> DAG:
                 batch=ingest.output,
                 measures=measure.output,
                 mlflow_run=log_mlflow.output,
+                **PATIENT,
             )
         store >> [decide, export]
         decide >> [trigger_retrain, alert, no_action]

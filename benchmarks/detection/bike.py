@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from benchmarks.detection.arms import History, Model, Verdicts
 from benchmarks.detection.data import ROOT, Scored, cross_scored, trained, with_predictions
 from benchmarks.detection.study import calibrated, one_size
-
 from driftgate.config.models import MonitorConfig
 from driftgate.records import Window
 from driftgate.seasons import comparable_rows

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
+
 from benchmarks.detection.arms import Verdicts
 from benchmarks.detection.estimates import (
     NEVER,
@@ -24,7 +26,6 @@ from benchmarks.detection.estimates import (
 )
 from benchmarks.detection.intervals import Estimate, overdispersed, poisson
 from benchmarks.detection.study import QUARTER, beginnings, delays, false_alarms, windows_in_alarm
-from scipy import stats
 
 BUDGET = 1.0
 NOISE = 0.025

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from benchmarks.detection.arms import EXCESS_ARMS, Verdicts
 from benchmarks.detection.bike import Watched
 from benchmarks.detection.intervals import Estimate, dispersion, overdispersed, wilson

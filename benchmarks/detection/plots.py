@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
 from benchmarks.detection.intervals import Estimate
 
 COLOURS = {"calibrated": "#0b6e4f", "defaults": "#c1440e", "equal": "#e8a87c", "budget": "#555555"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+
 from benchmarks.detection.arms import History, Model, Verdicts
 from benchmarks.detection.arms import Scored as Measured
 from benchmarks.detection.data import Scored

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from benchmarks.detection import plots
 from benchmarks.detection.arms import ARMS, EXCESS_ARMS, Verdicts
 from benchmarks.detection.criteria import verdicts

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+
 from benchmarks.detection.arms import History, Model, Verdicts
 from benchmarks.detection.check import assert_evidentlys
 from benchmarks.detection.inject import Change
 from benchmarks.detection.synthetic import Maker, Spec, expected_loss
-
 from driftgate import calibrating
 from driftgate.calibrate import null
 from driftgate.config.models import MonitorConfig

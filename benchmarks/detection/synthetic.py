@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from benchmarks.detection.inject import Change, blanked, mixed, ramp, scaled, shifted, stuck, worse
 
+from benchmarks.detection.inject import Change, blanked, mixed, ramp, scaled, shifted, stuck, worse
 from driftgate.config.models import MonitorConfig
 
 KINDS = ("normal", "gamma", "level5", "count", "lognormal", "level2", "heavy", "level50")

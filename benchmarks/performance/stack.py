@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from benchmarks.performance.results import ROOT
 from sqlalchemy import Engine, create_engine, text
 
+from benchmarks.performance.results import ROOT
 from driftgate.airflow_api import AirflowApi
 from driftgate.settings import load
 from driftgate.stack import commands, environment

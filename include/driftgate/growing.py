@@ -16,6 +16,12 @@ class Growing:
 
     At any time memory is that of the numbers and of one block more, at most 64 MiB.
 
+    Parameters
+    ----------
+    capacity
+        The most numbers there can be, where that is known: they then go straight to where they are taken from. Room that is not used
+        is not taken from the system.
+
     Examples
     --------
     >>> grown = Growing()
@@ -24,9 +30,9 @@ class Growing:
     (3, [3.0, 1.0, 2.0])
     """
 
-    def __init__(self, dtype: npt.DTypeLike = np.float64) -> None:
+    def __init__(self, dtype: npt.DTypeLike = np.float64, *, capacity: int = 0) -> None:
         self._dtype = np.dtype(dtype)
-        self._blocks: list[npt.NDArray[Any]] = []
+        self._blocks: list[npt.NDArray[Any]] = [np.empty(capacity, dtype=self._dtype)] if capacity else []
         self._used = 0
         """Elements of the last block that are taken."""
         self._length = 0
@@ -52,7 +58,11 @@ class Growing:
         self._used = 0
 
     def take(self) -> npt.NDArray[Any]:
-        """Return all numbers in one array of exactly their number; afterwards there are none here."""
+        """Return all numbers in one array; afterwards there are none here."""
+        if len(self._blocks) == 1:
+            only, self._blocks = self._blocks[0][: self._length], []
+            self._length = self._used = 0
+            return only
         found, place = np.empty(self._length, dtype=self._dtype), 0
         self._blocks.reverse()
         while self._blocks:

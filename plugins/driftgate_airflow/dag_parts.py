@@ -20,6 +20,8 @@ RETRIES = 3
 RETRY_DELAY = timedelta(seconds=20)
 OPTIONAL: dict[str, Any] = {"retries": 0, "on_failure_callback": None}
 """Arguments of tasks on which nothing depends: they bound their own attempts, are tried again elsewhere, and open no incident."""
+PATIENT: dict[str, Any] = {"weight_rule": "absolute", "priority_weight": 0}
+"""Arguments of tasks that are started when no other is waiting: what they make is not needed by any decision."""
 EARLIEST = pendulum.datetime(2000, 1, 1)
 """Start of every DAG: early enough for any window, fixed so that it never moves. The schedule's own bounds are in the timetable."""
 
@@ -47,6 +49,8 @@ def common_arguments(monitor: LoadedMonitor, kind: str) -> dict[str, Any]:
             "retries": RETRIES,
             "retry_delay": RETRY_DELAY,
             "retry_policy": retry_policy(),
+            # The later a task in its DAG, the sooner it is started: of many windows at once, one is finished before the next is begun.
+            "weight_rule": "upstream",
             "on_failure_callback": [FailureNotifier(monitor_id=config.id)],
         },
     }

@@ -86,7 +86,7 @@ def _is_for_tasks(name: str) -> bool:
 
 def preload() -> list[str]:
     """Import everything, and do once what is kept in memory; return what failed."""
-    names = [*LIBRARIES, *FIRST_USE, *_stores(), *AIRFLOW, *own_modules()]
+    names = ["driftgate", *LIBRARIES, *FIRST_USE, *_stores(), *AIRFLOW, *own_modules()]  # the first chooses how NumPy sorts
     steps: list[tuple[str, Callable[[], object]]] = [(name, partial(importlib.import_module, name)) for name in names]
     steps += [(step.__name__.strip("_"), step) for step in (_load_plugins, _compile_templates, _find_extensions)]
     return [name for name, step in steps if not _done(name, step)]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -196,3 +197,25 @@ def test_the_plugin_imports_no_web_framework() -> None:
     env = {**os.environ, "PYTHONPATH": ":".join(map(str, (ROOT / "include", ROOT / "plugins")))}
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def started_first(dag: Any) -> dict[str, int]:
+    """Return for each task how soon the scheduler takes it when several wait: the larger the sooner."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    stored = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    return {task.task_id: task.weight_rule.get_weight(SimpleNamespace(task=task)) for task in stored.task_dict.values()}
+
+
+def test_a_window_that_was_begun_is_finished_before_another_begins(dags: list[Any]) -> None:
+    weights = started_first(next(dag for dag in dags if dag.dag_id == "monitor__trips"))
+    chain = [weights[task] for task in ("ingest", "gate", "measure", "store_postgres", "decide", "alert")]
+    assert chain == sorted(set(chain))
+    assert weights["log_mlflow"] > weights["measure"]
+
+
+def test_pictures_and_the_past_wait_until_nothing_else_does(dags: list[Any]) -> None:
+    weights = started_first(next(dag for dag in dags if dag.dag_id == "monitor__trips"))
+    assert weights["render_report"] < min(weight for task, weight in weights.items() if task != "render_report")
+    past = started_first(next(dag for dag in dags if dag.dag_id == "backfill__trips"))
+    assert max(past.values()) < weights["ingest"]

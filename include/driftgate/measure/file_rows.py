@@ -1,12 +1,12 @@
 """The rows of a window that lie in a Parquet file, read column by column or chunk by chunk: never more than one of them in memory.
 
 A column of few distinct values is counted row group by row group. Any other column of numbers is sorted once, in one array of exactly
-its length, and then kept in a scratch file beside the batch (:mod:`driftgate.measure.large_numbers`) until these rows are let go.
+its length, and then kept in memory or in a scratch file beside the batch (:mod:`driftgate.measure.large_numbers`) until these rows are
+let go.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
@@ -21,11 +21,13 @@ import pyarrow.parquet as pq
 
 from driftgate.columns import Kind, label, labels
 from driftgate.growing import Growing
-from driftgate.measure.large_numbers import sorted_numbers
+from driftgate.measure.large_numbers import Sorted
 from driftgate.samples import Categories, ColumnSummary, Numbers
 
 MOST_DISTINCT = 1 << 16
 """A column of numbers with more distinct values is sorted instead of counted."""
+_HEAD, _HEAD_DISTINCT = 1 << 12, 3_900
+"""Of so many numbers of a piece, more than so many distinct ones: then the column has too many to count them, about 40,000 or more."""
 WIDEST = 1 << 20
 """Whole numbers in a range of at most this width are counted by position."""
 
@@ -113,14 +115,14 @@ class FileRows:
         counting = _Counting()
         if all(counting.add(numbers) for numbers in read()):
             return counting.sample(), counting.infinities
-        grown, infinities = Growing(), _Infinities()
+        grown, infinities = Growing(capacity=self.rows), _Infinities()
         for numbers in read():
             grown.append(infinities.finite(numbers))
-        return sorted_numbers(grown, self._folder), infinities
+        return self._sorted.take(grown), infinities
 
     @cached_property
-    def _folder(self) -> tempfile.TemporaryDirectory[str]:
-        return tempfile.TemporaryDirectory(prefix=".sorted-", dir=self.path.parent, ignore_cleanup_errors=True)
+    def _sorted(self) -> Sorted:
+        return Sorted(self.path)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -195,9 +197,8 @@ class _Counting:
         return True
 
     def _add_any(self, numbers: npt.NDArray[np.float64]) -> bool:
-        head = np.unique(numbers[: 1 << 12])
-        if len(numbers) >= 1 << 12 and len(head) > 1 << 11 and len(self._values) + len(head) > 1 << 12:
-            return False  # nearly every number is another one
+        if len(numbers) >= _HEAD and len(np.unique(numbers[:_HEAD])) > _HEAD_DISTINCT:
+            return False
         found = pc.value_counts(pa.array(numbers))
         values = np.concatenate([self._values, found.field(0).to_numpy(zero_copy_only=False)])
         counts = np.concatenate([self._counts, found.field(1).to_numpy(zero_copy_only=False)])

@@ -1,7 +1,7 @@
-"""Sorted numbers of a big batch, kept in a file and looked at in blocks, so that nothing is held that is as long as the batch.
+"""Sorted numbers of a big batch, looked at in blocks, so that no copy is made that is as long as the batch.
 
-One array of the column is sorted in memory (8 bytes a row) and written to a scratch file; what is asked of it afterwards reads the
-file, a block at a time.
+One array of the column is sorted in memory (8 bytes a row). It stays there as long as there is room for it, and else lies in a scratch
+file.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -21,26 +22,28 @@ from driftgate.samples import Counts, Floats, Numbers
 BLOCK = 1 << 20
 """Numbers that are worked on at a time, 8 MiB."""
 LARGE = 1 << 18
-"""Up to so many numbers stay in memory as they are."""
+"""Up to so many numbers are no large ones."""
+KEPT = 256 << 20
+"""Bytes of large numbers of one batch that stay in memory."""
 
 
 class LargeNumbers(Numbers):
     """Finite numbers in ascending order, one element per row; nothing that is asked of them makes a copy of all."""
 
-    def __init__(self, path: Path, rows: int, folder: object = None) -> None:
-        """Take sorted numbers in a file; ``folder`` is kept as long as they are, because its end is that of the file."""
-        object.__setattr__(self, "path", path)
+    def __init__(self, source: Floats | Path, rows: int, folder: object = None) -> None:
+        """Take sorted numbers, or a file of them; ``folder`` is kept as long as they are, because its end is that of the file."""
+        object.__setattr__(self, "source", source)
         object.__setattr__(self, "folder", folder)
         object.__setattr__(self, "rows", rows)
         object.__setattr__(self, "counts", None)
 
-    path: Path
-    """Where they lie, as float64."""
+    source: Floats | Path
+    """The numbers, or where they lie as float64."""
 
     @property
     def values(self) -> Floats:
-        """Ascending; the file is mapped into memory as long as the answer is kept."""
-        return np.memmap(self.path, dtype=np.float64, mode="r")
+        """Ascending; a file is mapped into memory as long as the answer is kept."""
+        return np.memmap(self.source, dtype=np.float64, mode="r") if isinstance(self.source, Path) else self.source
 
     def below(self, points: npt.ArrayLike) -> Counts:
         """Return for each point how many rows are smaller."""
@@ -111,13 +114,46 @@ class LargeNumbers(Numbers):
         return longest
 
 
-def sorted_numbers(grown: Growing, folder: tempfile.TemporaryDirectory[str]) -> Numbers:
-    """Sort numbers in place and keep them: few in memory, many in a file in the folder."""
-    values = grown.take()
-    values.sort()
-    if len(values) <= LARGE:
-        return Numbers(values)
-    handle, name = tempfile.mkstemp(suffix=".float64", dir=folder.name)
-    with os.fdopen(handle, "wb") as stream:
-        values.tofile(stream)
-    return LargeNumbers(Path(name), len(values), folder)
+class Sorted:
+    """Sorts the columns of one batch and keeps them: in memory while there is room, the others in files.
+
+    Parameters
+    ----------
+    near
+        A file of the batch; the scratch files lie in a folder of their own beside it, which ends with the last of the columns.
+    """
+
+    def __init__(self, near: Path) -> None:
+        self._near, self._room = near, KEPT
+
+    def take(self, grown: Growing) -> Numbers:
+        """Sort what has grown, in place."""
+        values = grown.take()
+        if len(values) <= LARGE:
+            values.sort()
+            return Numbers(values)
+        _sort(values)
+        if values.nbytes <= self._room:
+            self._room -= values.nbytes
+            return LargeNumbers(values, len(values))
+        handle, name = tempfile.mkstemp(suffix=".float64", dir=self._folder.name)
+        with os.fdopen(handle, "wb") as stream:
+            values.tofile(stream)
+        return LargeNumbers(Path(name), len(values), self._folder)
+
+    @cached_property
+    def _folder(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix=".sorted-", dir=self._near.parent, ignore_cleanup_errors=True)
+
+
+def _sort(values: Floats) -> None:
+    """Sort in place: the smaller half and the larger half beside each other, where the process has two processors."""
+    if (os.cpu_count() or 1) < 2:
+        values.sort()
+        return
+    middle = len(values) // 2
+    values.partition(middle)
+    with ThreadPoolExecutor(1) as beside:
+        lower = beside.submit(values[:middle].sort)
+        values[middle:].sort()
+        lower.result()

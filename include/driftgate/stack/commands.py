@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psutil
@@ -75,7 +76,7 @@ def up(
     wanted = _evidently_wanted(env) if evidently is None else evidently
     layout = for_settings(settings)
     layout.create()
-    with _exclusive(layout, echo):
+    with _exclusive(layout, echo), ports.Claims() as claims:
         supervisor = Supervisor(layout)
         if supervisor.answers():
             state = _with_evidently(layout, _running_state(layout, env, echo), supervisor, wanted, echo)
@@ -84,7 +85,8 @@ def up(
                 echo("the stack is already running")
                 return current
         else:
-            state = _prepare(settings, layout, supervisor, env, port_base, wanted, echo)
+            choose = partial(ports.choose, env, port_base=port_base, take=claims.take, echo=echo)
+            state = _prepare(settings, layout, supervisor, env, choose, wanted, echo)
         started = time.monotonic()
         _start(settings, layout, state, supervisor, echo)
         echo(f"the stack is up ({time.monotonic() - started:.0f} s)")
@@ -170,7 +172,13 @@ def psql(settings: Settings, sql: str | None = None) -> int:
 
 
 def _prepare(
-    settings: Settings, layout: Layout, supervisor: Supervisor, env: Mapping[str, str], port_base: int | None, evidently: bool, echo: Echo
+    settings: Settings,
+    layout: Layout,
+    supervisor: Supervisor,
+    env: Mapping[str, str],
+    choose: Callable[[Mapping[str, int]], dict[str, int]],
+    evidently: bool,
+    echo: Echo,
 ) -> StackState:
     """Everything before the first process: leftovers, resources, ports, secrets, data folder, configuration, supervisor."""
     if supervisor.pid is not None or layout.session.exists():
@@ -182,7 +190,7 @@ def _prepare(
     if broker:
         executors.require_answer(broker)
     known = states.load(layout)
-    chosen = ports.choose(env, known.ports if known else {}, port_base=port_base, echo=echo)
+    chosen = choose(known.ports if known else {})
     state = StackState(chosen, states.generate_secrets(known.secrets if known else None), evidently, broker)
     states.save(layout, state)
     runner = postgres.run_as(layout)

@@ -86,9 +86,10 @@ def tasks() -> dict[str, tuple[MonitorConfig, Callable[[int, int], pd.DataFrame]
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Treat columns as large from 500 numbers, 300 of them distinct, on, in blocks of 256."""
+    """Treat columns as large from 500 numbers, 300 of them distinct, on, in blocks of 256; one or two of them stay in memory."""
     monkeypatch.setattr(file_rows, "MOST_DISTINCT", 300)
     monkeypatch.setattr(large_numbers, "LARGE", 500)
+    monkeypatch.setattr(large_numbers, "KEPT", 8 * 4_000)
     monkeypatch.setattr(large_numbers, "BLOCK", 256)
 
 
@@ -216,21 +217,43 @@ def test_summaries_of_numbers_are_exact(kind: str, tmp_path: Path) -> None:
         assert found.sample.deviation == pytest.approx(expected.sample.deviation, rel=1e-9, abs=1e-12)
 
 
-def test_large_numbers_answer_like_small_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kept", "kind"), [(0, Path), (1 << 20, np.ndarray)], ids=["in a file", "in memory"])
+def test_large_numbers_answer_like_small_ones(kept: int, kind: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_numbers, "KEPT", kept)
     rng = np.random.default_rng(0)
     values = pd.Series(np.round(rng.normal(50, 9, 5_000), 2) + rng.normal(0, 1e-9, 5_000) * (rng.random(5_000) < 0.5), name="x")
     found = FileRows(write(values.to_frame(), tmp_path / "batch.parquet")).summary("x", "num").sample
     expected = FrameRows(values.to_frame()).summary("x", "num").sample
     assert isinstance(found, LargeNumbers)
+    assert isinstance(found.source, kind)
     places = np.sort(rng.uniform(0, 5_000, 300))
     assert found.area(places) + places * found.centre == pytest.approx(expected.area(places) + places * expected.centre, rel=1e-12)
     assert found.below([40.0, 50.0]).tolist() == expected.below([40.0, 50.0]).tolist()
     assert found.largest_count == expected.largest_count
 
 
-def test_scratch_files_vanish_with_the_rows(tmp_path: Path) -> None:
+def test_scratch_files_vanish_with_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_numbers, "KEPT", 0)
     rows = FileRows(write(factories.make_frame(3_000), tmp_path / "batch.parquet"))
     assert rows.summary("distance", "num").sample.rows == 3_000
     assert len(list(tmp_path.iterdir())) == 2
     del rows
     assert [path.name for path in tmp_path.iterdir()] == ["batch.parquet"]
+
+
+def test_columns_stay_in_memory_while_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_numbers, "KEPT", 2 * 8 * 1_000)
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(1_000, 3)), columns=["a", "b", "c"])
+    rows = FileRows(write(frame, tmp_path / "batch.parquet"))
+    kinds = [type(rows.summary(name, "num").sample.source) for name in frame]  # type: ignore[union-attr]
+    assert [issubclass(kind, Path) for kind in kinds] == [False, False, True]
+
+
+@pytest.mark.parametrize("processors", [None, 1, 2])
+def test_halves_sorted_beside_each_other_are_the_whole_sorted(processors: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: processors)
+    for length in (0, 1, 2, 3, 10_001):
+        values = np.random.default_rng(length).integers(0, 900, length).astype(np.float64)
+        expected = np.sort(values)
+        large_numbers._sort(values)
+        assert values.tolist() == expected.tolist()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -71,3 +73,35 @@ def test_a_port_base_places_the_services_side_by_side(taken_port: int) -> None:
     base = taken_port + 1
     chosen = ports.choose({}, {"airflow": 1}, port_base=base, echo=_quiet)
     assert base <= chosen["airflow"] < chosen["mlflow"] < chosen["postgres"] < chosen["evidently"]
+
+
+def test_two_stacks_that_start_at_once_choose_different_ports(taken_port: int) -> None:
+    base = taken_port + 1
+    with ports.Claims() as one, ports.Claims() as other:
+        first = ports.choose({}, {}, port_base=base, take=one.take, echo=_quiet)
+        second = ports.choose({}, {}, port_base=base, take=other.take, echo=_quiet)
+        assert set(first.values()).isdisjoint(second.values())
+        one.release()
+        assert other.take(first["airflow"])
+
+
+def test_a_claim_ends_with_the_process_that_made_it(taken_port: int) -> None:
+    port = taken_port + 1
+    hold = f"from driftgate.stack.ports import Claims; held = Claims(); print(held.take({port}), flush=True); input()"
+    with (
+        subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder,
+        ports.Claims() as mine,
+    ):
+        assert holder.stdout is not None
+        assert holder.stdout.readline().strip() == "True"
+        assert not mine.take(port)
+        holder.kill()
+        holder.wait()
+        assert mine.take(port)
+
+
+def test_a_port_somebody_listens_on_is_not_claimed(taken_port: int) -> None:
+    with ports.Claims() as claims:
+        assert not claims.take(taken_port)
+        assert claims.take(taken_port + 1)
+        assert not claims.take(taken_port + 1)
