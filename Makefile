@@ -44,7 +44,7 @@ test: check test-unit test-integration ## Everything: checks, unit tests, then t
 test-unit: $(DEV_STAMP) servers ## Tests without the stack (minutes)
 	$(BIN)/python -m pytest -m "not integration and not browser" -n 2 --dist loadfile
 test-integration: $(DEV_STAMP) browser servers ## Real PostgreSQL, Airflow, MLflow and Chromium, end to end
-	$(BIN)/python -m pytest -m "integration or browser" tests/integration tests/browser
+	$(BIN)/python -m pytest -m "integration or browser" -n 2 --dist loadgroup tests/integration tests/browser
 
 .PHONY: browser
 browser: ## Make sure a Chromium is there (installs Debian's when run as root)

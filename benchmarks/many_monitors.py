@@ -42,6 +42,8 @@ _MEMORY_SECONDS = 10.0
 """Time between two looks at the memory: adding up shared pages costs a noticeable share of a core."""
 _TELL_SECONDS = 30.0
 """Time between two lines of progress."""
+_SHARES = {"tenth": 0.1, "half": 0.5, "all": 1.0}
+"""Of the windows of a round, for which is told after how many seconds they had their decision; reports are drawn later."""
 _RUN_SECONDS = 60.0
 """Longest time per window before the benchmark gives up."""
 
@@ -200,6 +202,11 @@ class Stack:
         with self.records.connect() as connection:
             return float(connection.execute(text(statement)).scalar() or 0)
 
+    def decided(self, share: float, began: float) -> float:
+        """Seconds from a moment until this share of the decisions since were stored."""
+        last = f"percentile_disc({share}) WITHIN GROUP (ORDER BY extract(epoch FROM created_at))"
+        return self.sql(f"SELECT {last} FROM driftgate.decision WHERE created_at >= to_timestamp({began})") - began  # noqa: S608 - numbers
+
     def connections(self) -> int:
         """Count the connections to PostgreSQL of all programs, without this benchmark's own."""
         return int(self.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")) - 1
@@ -216,7 +223,7 @@ def _idle(stack: Stack) -> dict[str, Any]:
 def _round(stack: Stack, ids: list[str], number: int) -> dict[str, Any]:
     """Trigger one window of every monitor and wait until all have ended."""
     day = f"2024-01-{FIRST_DAY + number:02d}"
-    cpu, started = stack.cpu_seconds(), time.monotonic()
+    cpu, started, began = stack.cpu_seconds(), time.monotonic(), time.time()
     for monitor in ids:
         stack.api.trigger(f"monitor__{monitor}", f"fleet__{day}", {"window_start": day})
     triggered = time.monotonic() - started
@@ -243,6 +250,7 @@ def _round(stack: Stack, ids: list[str], number: int) -> dict[str, Any]:
         "windows": len(ids),
         "wall_s": wall,
         "trigger_s": triggered,
+        **{f"decided_{name}_s": stack.decided(share, began) for name, share in _SHARES.items()},
         "windows_per_hour": 3600 * len(ids) / wall,
         "cpu_s_per_window": used / len(ids),
         "cores": used / wall,

@@ -32,6 +32,13 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of the shared stack stay together, in their order, where tests are spread over processes; others by their file."""
+    for item in items:
+        shares = "world" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("world" if shares else item.path.name))
+
+
 @pytest.fixture
 def project_root() -> Path:
     return PROJECT_ROOT

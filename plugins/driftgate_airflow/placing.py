@@ -1,4 +1,4 @@
-"""Gives the tasks of a DAG the queue and the pool of their weight."""
+"""What every task of a finished DAG gets and loses: the queue and the pool of its weight, and the copies of the form."""
 
 from __future__ import annotations
 
@@ -27,7 +27,19 @@ def placed(dag: DAG, config: MonitorConfig | None = None) -> DAG:
             value = next((found for place in places if (found := getattr(place, name, None))), None)
             if value is not None:
                 _set(task, name, value)
+        _forget_form(task, dag)
     return dag
+
+
+def _forget_form(task: Any, dag: DAG) -> None:
+    """Take the copies of the DAG's form fields from a task; a run fills them in from the DAG.
+
+    Airflow validates each of them several times whenever it stores a DAG, by a schema that it checks anew every time. With 200 monitors
+    that was most of what the dag-processor did.
+    """
+    fields = task.partial_kwargs.get("params", {}) if hasattr(task, "partial_kwargs") else task.params
+    for name in [name for name in fields if name in dag.params and fields.get_param(name).source == "dag"]:
+        del fields[name]
 
 
 def _set(task: Any, name: str, value: str) -> None:

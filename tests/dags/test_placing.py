@@ -73,3 +73,21 @@ def test_a_queue_that_is_no_name_is_refused(write_monitor: Callable[..., Path], 
     bag = parse()
     assert "monitor__trips" not in bag.dags
     assert any("execution.heavy.queue" in error and "plain name" in error for error in bag.import_errors.values())
+
+
+def test_tasks_hold_no_copies_of_the_form_but_keep_fields_of_their_own(
+    write_monitor: Callable[..., Path], parse: Callable[[], Any]
+) -> None:
+    """Each copy would be validated several times at every storing of the DAG; a run gets the fields from the DAG."""
+    from airflow.sdk.definitions.param import process_params
+
+    write_trips(write_monitor)
+    dags = parse().dags
+    for dag in dags.values():
+        copies = [task.params for task in dag.tasks if not task.is_mapped] + [
+            task.partial_kwargs.get("params", {}) for task in dag.tasks if task.is_mapped
+        ]
+        assert not any(name in dag.params for fields in copies for name in fields)
+    dag = dags["monitor__trips"]
+    given = process_params(dag, dag.get_task("ingest"), {"reprocess": True}, suppress_exception=False)
+    assert given == {"window_start": None, "window_end": None, "reprocess": True}

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from driftgate.config.loader import monitor_files
 from driftgate.settings import Settings
 from driftgate.stack import executors
 from driftgate.stack.layout import Layout
@@ -56,6 +57,11 @@ AIRFLOW_TUNING: Mapping[str, str] = {
 }
 """Settings that only change speed and comfort; the same variable in the user's environment wins."""
 
+_PARSED_EVERY = 30
+"""Seconds between two looks of the dag-processor at the monitor files, when they are few."""
+_PARSING_PER_MONITOR = 0.6
+"""Seconds that they count for each: its DAGs cost about 0.05 s of processor time, and so they all take less than a tenth of a core."""
+
 
 def common(settings: Settings, layout: Layout, state: StackState, inherited: Mapping[str, str]) -> dict[str, str]:
     """Build what every Python program of the stack gets: where the project is and how its servers are reached."""
@@ -79,7 +85,8 @@ def common(settings: Settings, layout: Layout, state: StackState, inherited: Map
 
 def airflow(settings: Settings, layout: Layout, state: StackState, inherited: Mapping[str, str]) -> dict[str, str]:
     """Environment of Airflow's components and of its command line."""
-    tuning = {name: inherited.get(name, value) for name, value in executors.tuning(AIRFLOW_TUNING, state.broker).items()}
+    wanted = {**executors.tuning(AIRFLOW_TUNING, state.broker), **_parsing(settings)}
+    tuning = {name: inherited.get(name, value) for name, value in wanted.items()}
     database_uri = state.database_uri("airflow", "airflow")
     return {
         **common(settings, layout, state, inherited),
@@ -106,6 +113,11 @@ def airflow(settings: Settings, layout: Layout, state: StackState, inherited: Ma
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.airflow_home / "logs"),
         "AIRFLOW_CONN_DRIFTGATE_DB": state.database_uri("driftgate_app", "driftgate", driver="postgres"),
     }
+
+
+def _parsing(settings: Settings) -> dict[str, str]:
+    seconds = max(_PARSED_EVERY, round(_PARSING_PER_MONITOR * len(monitor_files(settings.monitors_dir))))
+    return {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": str(seconds)}
 
 
 def mlflow(settings: Settings, layout: Layout, state: StackState, inherited: Mapping[str, str]) -> dict[str, str]:

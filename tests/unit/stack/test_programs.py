@@ -160,6 +160,20 @@ def test_the_users_tuning_wins_but_not_what_the_stack_depends_on(settings: Setti
     assert made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == state.database_uri("airflow", "airflow")
 
 
+@pytest.mark.parametrize(("monitors", "seconds"), [(1, 30), (50, 30), (200, 120)])
+def test_many_monitors_are_looked_at_less_often(
+    monitors: int, seconds: int, settings: Settings, layout: Layout, state: StackState, tmp_path: Path
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(monitors):
+        (folder / f"m{number}.yaml").touch()
+    made = environment.airflow(replace(settings, monitors_dir=folder), layout, state, {})
+    assert made["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] == str(seconds)
+    chosen = environment.airflow(settings, layout, state, {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5"})
+    assert chosen["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] == "5"
+
+
 def test_bytecode_is_written_and_proxies_are_bypassed(settings: Settings, layout: Layout, state: StackState) -> None:
     passed = {**environment.without_dropped(INHERITED), **environment.airflow(settings, layout, state, INHERITED)}
     assert "PYTHONDONTWRITEBYTECODE" not in passed
