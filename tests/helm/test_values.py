@@ -63,7 +63,8 @@ def test_the_values_are_valid_for_the_charts_schema(values: dict[str, Any]) -> N
         )
     import jsonschema
 
-    errors = list(jsonschema.Draft7Validator(json.loads(Path(path).read_text())).iter_errors(values))
+    schema = json.loads(Path(path).read_text())
+    errors = list(jsonschema.validators.validator_for(schema)(schema).iter_errors(values))
     assert [f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in errors] == []
 
 
@@ -97,7 +98,7 @@ def test_the_image_is_ours_and_runs_as_its_user(values: dict[str, Any]) -> None:
     assert values["images"]["airflow"]["tag"] == driftgate.__version__
     assert (values["uid"], values["gid"], values["securityContexts"]["pod"]["runAsUser"]) == (50000, 50000, 50000)
     assert "useradd --uid 50000 --gid 50000" in (ROOT / "Dockerfile").read_text()
-    assert values["securityContexts"]["container"]["capabilities"] == {"drop": ["ALL"]}
+    assert values["securityContexts"]["containers"]["capabilities"] == {"drop": ["ALL"]}
     pinned = re.search(r"(?m)^apache-airflow==(.+)$", (ROOT / "requirements.txt").read_text())
     assert pinned
     assert values["airflowVersion"] == pinned[1]
@@ -108,6 +109,31 @@ def test_every_component_is_bounded_and_probed(values: dict[str, Any], name: str
     assert {"cpu", "memory"} <= set(values[name]["resources"]["requests"])
     assert "memory" in values[name]["resources"]["limits"]
     assert values[name]["livenessProbe"]["failureThreshold"] >= 3
+
+
+def test_nothing_calls_a_script_that_only_the_charts_own_image_has(values: dict[str, Any]) -> None:
+    """Without commands the chart's probes start through ``/entrypoint``, and its sidecars run ``/clean-logs``: ours has neither."""
+    probes = [values[name]["livenessProbe"] for name in ("scheduler", "dagProcessor", "triggerer")]
+    probes += [values["scheduler"]["startupProbe"], values["workers"]["celery"].get("livenessProbe", {"command": ["airflow"]})]
+    for probe in probes:
+        program, *arguments = probe["command"]
+        assert program in ("airflow", "python")
+        scripts = [item for item in arguments if item.startswith("/")]
+        assert all((ROOT / script.removeprefix("/opt/driftgate/")).is_file() for script in scripts)
+    for component in (values["scheduler"], values["dagProcessor"], values["triggerer"], values["workers"]["celery"]):
+        assert component["logGroomerSidecar"]["enabled"] is False
+
+
+def test_the_schedulers_probe_finds_its_page(values: dict[str, Any]) -> None:
+    from airflow.configuration import conf
+
+    settings = environment(values)
+    assert settings["AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK"] == "True"
+    host, port = (
+        settings["AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST"],
+        conf.get("scheduler", "scheduler_health_check_server_port"),
+    )
+    assert values["scheduler"]["livenessProbe"]["command"][-1] == f"http://{host}:{port}/health"
 
 
 def test_heavy_tasks_have_workers_with_more_memory(celery: dict[str, Any]) -> None:
