@@ -212,8 +212,8 @@ class Stack:
         return self.sql(f"SELECT {last} FROM driftgate.decision WHERE created_at >= to_timestamp({began})") - began  # noqa: S608 - numbers
 
     def connections(self) -> int:
-        """Count the connections to PostgreSQL of all programs, without this benchmark's own."""
-        return int(self.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")) - 1
+        """Count the connections of tasks to the record, without this benchmark's own."""
+        return int(self.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = current_user")) - 1
 
 
 def _idle(stack: Stack) -> dict[str, Any]:
