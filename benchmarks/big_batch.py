@@ -112,7 +112,7 @@ def measure(source: Path, gate: bool) -> dict[str, Any]:
     from driftgate.records import Window
     from driftgate.settings import load
 
-    config, window = _config(source), Window(datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 4, 2, tzinfo=UTC))
+    config, window = big_flights(source), Window(datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 4, 2, tzinfo=UTC))
     settings = load({"DRIFTGATE_HOME": str(source.parent / "home"), "DRIFTGATE_PROJECT_ROOT": str(_ROOT)})
     watch, memory = _Watch(), _OwnMemory()
     pieces, _ = read_pieces(config, window, source_columns(config), settings, limit=1)
@@ -183,7 +183,8 @@ def _scan(path: Path, names: Sequence[str]) -> None:
             file.read_row_group(group, columns=[name], use_threads=False)
 
 
-def _config(source: Path) -> Any:
+def big_flights(source: Path) -> Any:
+    """Return the configuration of a monitor of these data."""
     from driftgate.config.models import MonitorConfig
 
     return MonitorConfig.model_validate(
