@@ -176,18 +176,18 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         influxdb=_influx(env),
         environment=env.get("DRIFTGATE_ENVIRONMENT") or "production",
         notifications_file=Path(env["DRIFTGATE_NOTIFICATIONS_FILE"]) if env.get("DRIFTGATE_NOTIFICATIONS_FILE") else None,
-        data_url=_data_url(env),
+        data_url=_data_url(env.get("DRIFTGATE_DATA_URL", stack.get("data_url"))),
         evidently_workspace=Path(env["DRIFTGATE_EVIDENTLY_DIR"]).absolute() if env.get("DRIFTGATE_EVIDENTLY_DIR") else None,
         placements={weight: read_placement(env, weight) for weight in WEIGHTS},
     )
 
 
-def _data_url(env: Mapping[str, str]) -> str | None:
-    """Read where the data is; a wrong address is refused here, before anything is written."""
-    if not env.get("DRIFTGATE_DATA_URL"):
+def _data_url(value: str | None) -> str | None:
+    """Read where the data is; a wrong address is refused here, before anything is written. Empty: the state folder, whatever was before."""
+    if not value:
         return None
     try:
-        return str(locate(env["DRIFTGATE_DATA_URL"]).absolute())
+        return str(locate(value).absolute())
     except (SettingsError, ValueError) as error:
         raise SettingsError(f"DRIFTGATE_DATA_URL: {error}") from error
 

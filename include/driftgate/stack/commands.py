@@ -79,7 +79,7 @@ def up(
     with _exclusive(layout, echo), ports.Claims() as claims:
         supervisor = Supervisor(layout)
         if supervisor.answers():
-            state = _with_evidently(layout, _running_state(layout, env, echo), supervisor, wanted, echo)
+            state = _with_evidently(layout, _running_state(settings, layout, env, echo), supervisor, wanted, echo)
             current = statuses.collect(layout, state, supervisor)
             if current.healthy:
                 echo("the stack is already running")
@@ -191,7 +191,7 @@ def _prepare(
         executors.require_answer(broker)
     known = states.load(layout)
     chosen = choose(known.ports if known else {})
-    state = StackState(chosen, states.generate_secrets(known.secrets if known else None), evidently, broker)
+    state = StackState(chosen, states.generate_secrets(known.secrets if known else None), evidently, broker, settings.data_url)
     states.save(layout, state)
     runner = postgres.run_as(layout)
     postgres.clear_stale_pid(layout)
@@ -262,8 +262,8 @@ def _address(state: StackState, name: str) -> str:
     return f" on {HOST}:{state.ports[service]}" if service else ""
 
 
-def _running_state(layout: Layout, env: Mapping[str, str], echo: Echo) -> StackState:
-    """Load the state of a running stack; ports asked for now that differ take effect only after a `down`."""
+def _running_state(settings: Settings, layout: Layout, env: Mapping[str, str], echo: Echo) -> StackState:
+    """Load the state of a running stack; what is asked for now and differs takes effect only after a `down`."""
     state = states.load(layout)
     if state is None:
         raise StackError(f"the stack is running, but {layout.stack_file} is gone: run `driftgate down`, then `driftgate up`")
@@ -273,6 +273,8 @@ def _running_state(layout: Layout, env: Mapping[str, str], echo: Echo) -> StackS
     if executors.broker(env) != state.broker:
         running = f"{len(executors.WORKERS)} Celery workers" if state.broker else "the scheduler"
         echo(f"{executors.EXECUTOR} and {executors.BROKER} take effect after `driftgate down`: now {running} run the tasks")
+    if settings.data_url != state.data_url:
+        echo(f"DRIFTGATE_DATA_URL takes effect after `driftgate down`: now the data lies in {state.data_url or layout.home}")
     return state
 
 

@@ -77,6 +77,7 @@ def common(settings: Settings, layout: Layout, state: StackState, inherited: Map
         "DRIFTGATE_HOME": str(layout.home),
         "DRIFTGATE_MONITORS_DIR": str(settings.monitors_dir),
         "DRIFTGATE_GX_DIR": str(settings.gx_dir),
+        "DRIFTGATE_DATA_URL": settings.data_url or "",
         "DRIFTGATE_DATABASE_URI": state.app_uri,
         "DRIFTGATE_AIRFLOW_URL": state.airflow_url,
         "MLFLOW_TRACKING_URI": state.mlflow_url,

@@ -34,6 +34,8 @@ class StackState:
     """Whether the last `driftgate up` was to start the Evidently UI."""
     broker: str | None = field(default=None, repr=False)
     """Address of the Redis through which Celery workers get tasks, with its password; None: the scheduler runs the tasks itself."""
+    data_url: str | None = None
+    """Where the data lies, see :attr:`driftgate.settings.Settings.data_url`."""
 
     def database_uri(self, role: str, database: str, *, driver: str = "postgresql+psycopg2") -> str:
         """Address of a database for one role, with the password: never log it."""
@@ -80,6 +82,7 @@ def load(layout: Layout) -> StackState | None:
             secrets={name: str(value) for name, value in content["secrets"].items()},
             evidently=bool(content.get("evidently")),
             broker=content.get("broker"),
+            data_url=content.get("settings", {}).get("data_url"),
         )
     except FileNotFoundError:
         return None
@@ -99,6 +102,7 @@ def save(layout: Layout, state: StackState) -> None:
                 "mlflow_uri": state.mlflow_url,
                 "airflow_url": state.airflow_url,
                 **({"evidently_url": state.evidently_url} if state.evidently_url else {}),
+                **({"data_url": state.data_url} if state.data_url else {}),
             },
             "evidently": state.evidently,
             "broker": state.broker,

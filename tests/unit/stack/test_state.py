@@ -115,3 +115,12 @@ def test_a_write_that_fails_leaves_the_old_file(layout: Layout, monkeypatch: pyt
         write_private(layout.stack_file, "new")
     assert layout.stack_file.read_text() == "old"
     assert [path.name for path in layout.home.iterdir() if path.is_file()] == ["stack.json"]
+
+
+def test_the_data_location_is_remembered_until_another_one_is_given(layout: Layout) -> None:
+    home = {"DRIFTGATE_HOME": str(layout.home)}
+    states.save(layout, StackState(PORTS, states.generate_secrets(), data_url="s3://bucket/prefix"))
+    assert states.load(layout).data_url == "s3://bucket/prefix"  # type: ignore[union-attr]
+    assert settings_module.load(home).data_url == "s3://bucket/prefix"
+    assert settings_module.load({**home, "DRIFTGATE_DATA_URL": "s3://other"}).data_url == "s3://other"
+    assert settings_module.load({**home, "DRIFTGATE_DATA_URL": ""}).data_url is None
