@@ -11,14 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from sqlalchemy import text
 
+import factories
 from driftgate.context import Context
 from driftgate.mlflow_client import client
 from driftgate.record.tables import metadata
 from driftgate.records import Window
 from driftgate.settings import Settings
 
+SUITE = {
+    "name": "trips",
+    "expectations": [{"type": "expect_column_values_to_be_between", "kwargs": {"column": "distance", "min_value": 0, "max_value": 100}}],
+}
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = ("batch", "gate_result", "metric", "decision", "incident")
 CLOCK = {"id", "created_at", "updated_at"}
@@ -102,6 +108,34 @@ def without_ids(content: Any) -> Any:
     if isinstance(content, dict):
         return {name: without_ids(value) for name, value in content.items() if name not in made_up}
     return [without_ids(item) for item in content] if isinstance(content, list) else content
+
+
+def install_trips(settings: Settings, **sections: Any) -> Path:
+    """Write the suite and the monitor of generated trips, with a folder for their files; return the monitor file."""
+    for folder in (settings.home / "source", settings.monitors_dir, settings.gx_dir / "expectations"):
+        folder.mkdir(parents=True)
+    (settings.gx_dir / "expectations" / "trips.json").write_text(json.dumps(SUITE), encoding="utf-8")
+    content = {
+        "id": "trips",
+        "task": "regression",
+        "source": {"kind": "files", "path": "{home}/source/{window_start:%Y-%m-%d}.csv"},
+        "columns": factories.make_config().columns.model_dump(),
+        "model": {"predictions": "source"},
+        "gate": {"suite": "trips"},
+        "decision": {"rules": [{"metric": "mae", "above_reference": 1.5}], "consecutive": 2},
+        "retrain": {"params": {"max_iter": 20}},
+    }
+    path = settings.monitors_dir / "trips.yaml"
+    path.write_text(yaml.safe_dump(content | sections), encoding="utf-8")
+    return path
+
+
+def write_trips(folder: Path, window: Window, *, seed: int, rows: int = 150, **change: float) -> None:
+    """Write the file of one window, its rows spread over it."""
+    days = (window.end - window.start).days
+    frame = factories.make_frame(rows, seed, (window.start - factories.DAY).days, **change)
+    frame["ts"] = window.start + (frame["ts"] - window.start) * days
+    frame.to_csv(folder / f"{window.start:%Y-%m-%d}.csv", index=False)
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -20,8 +20,8 @@ from driftgate.config.models import MonitorConfig
 from driftgate.config.windows import label, localise, windows_between
 from driftgate.context import Context
 from driftgate.errors import DriftgateError, SourceError
-from driftgate.records import Batch, BatchStatus, Decision, GateResult, Measures, Window
-from driftgate.settling import Settled, newest_retraining
+from driftgate.records import UNVERSIONED, Action, Batch, BatchStatus, Decision, GateResult, Measures, RetrainVerdict, Window
+from driftgate.settling import Settled
 from driftgate.windows_together import WindowsTogether, looks_back
 
 log = logging.getLogger(__name__)
@@ -76,8 +76,6 @@ class Summary:
     problems: list[str] = field(default_factory=list)
     """Windows that could not be read or measured, the first of them in words."""
     failed: int = 0
-    retraining: Decision | None = None
-    """The newest decision that asks for a retraining."""
 
     def add(self, settled: Sequence[Settled]) -> None:
         for item in settled:
@@ -88,8 +86,6 @@ class Summary:
                 self.failed += 1
                 if len(self.problems) < _PROBLEMS:
                     self.problems.append(item.problem)
-        newest = [decision for decision in (self.retraining, newest_retraining(settled)) if decision is not None]
-        self.retraining = max(newest, key=lambda decision: decision.window, default=None)
 
     def __str__(self) -> str:
         windows = ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items())) or "nothing to do"
@@ -227,3 +223,21 @@ def finish(context: Context, stretch: Window, *, again: bool = False) -> list[st
     except DriftgateError as error:
         problems.append(str(error))
     return problems
+
+
+def wanted_retraining(context: Context, stretch: Window) -> Decision | None:
+    """Return the newest decision of a stretch that asks for a retraining; None where there is none, or where it was carried out.
+
+    The records say so, not this attempt: windows that were settled before count too. Decisions about another version than the one that
+    scores rows now do not: what they ask for has come.
+    """
+    config, version = context.config, pipeline.scoring_version(context) or UNVERSIONED
+    measured = {batch.window for batch in context.store.batches(config.id, stretch.start, stretch.end, [BatchStatus.MEASURED])}
+    decisions = context.store.past_decisions(config.id, version, stretch.end, None, since=stretch.start)
+    asking = (decision for decision in decisions if decision.action is Action.RETRAIN and decision.window in measured)
+    newest = next(asking, None)
+    if newest is None:
+        return None
+    known = context.store.find_retraining(config.id, newest.window)
+    is_open = known is None or known.verdict is RetrainVerdict.CHALLENGER_WINS  # compared, but not promoted yet
+    return newest if is_open else None

@@ -13,9 +13,9 @@ from datetime import date, datetime
 from types import TracebackType
 from typing import Self
 
-from driftgate.backfill import Chunk, Plan, Summary, chunks, ensure_baseline, finish, log_settled, plan
+from driftgate.backfill import Chunk, Plan, Summary, chunks, ensure_baseline, finish, log_settled, plan, wanted_retraining
 from driftgate.context import Context, open_context
-from driftgate.records import Window
+from driftgate.records import Decision, Window
 from driftgate.settings import Settings
 from driftgate.settling import Settler
 from driftgate.windows_together import Prepared, WindowsTogether
@@ -35,6 +35,8 @@ class Outcome:
     summary: Summary = field(default_factory=Summary)
     problems: tuple[str, ...] = ()
     """What went wrong beside the windows themselves: sinks and messages."""
+    retraining: Decision | None = None
+    """See :func:`driftgate.backfill.wanted_retraining`."""
 
 
 class Workers:
@@ -95,7 +97,8 @@ def run(
         ensure_baseline(context, todo.todo, reprocess=reprocess)
         summary = _work(context, todo, workers, reprocess, progress or (lambda *_: None))
         stretch = Window(todo.windows[0].start, todo.windows[-1].end)
-        return Outcome(todo, summary, tuple(finish(context, stretch, again=reprocess)))
+        problems = tuple(finish(context, stretch, again=reprocess))
+        return Outcome(todo, summary, problems, wanted_retraining(context, stretch))
 
 
 def _work(context: Context, todo: Plan, workers: Workers, reprocess: bool, progress: Progress) -> Summary:

@@ -13,6 +13,7 @@ from driftgate.settings import Settings
 if TYPE_CHECKING:
     from driftgate.backfill_run import Outcome
     from driftgate.context import Context
+    from driftgate.records import Window
 
 _OTHER_LINE_S = 30.0
 """Where the output is no terminal, a line about progress follows at least so many seconds after the last."""
@@ -50,8 +51,8 @@ def _backfill(arguments: argparse.Namespace, settings: Settings) -> int:
         outcome = run(context, arguments.start, arguments.end, workers, reprocess=arguments.reprocess, progress=shown)
     shown.close()
     _print(context, outcome)
-    if outcome.summary.retraining is not None:
-        _follow_up(context, outcome, arguments.retrain)
+    if outcome.retraining is not None:
+        _follow_up(context, outcome.retraining.window, arguments.retrain)
     return 1 if outcome.summary.failed else 0
 
 
@@ -67,17 +68,15 @@ def _print(context: Context, outcome: Outcome) -> None:
         print(f"afterwards  {problem}", file=sys.stderr)
 
 
-def _follow_up(context: Context, outcome: Outcome, retrain: bool) -> None:
+def _follow_up(context: Context, window: Window, retrain: bool) -> None:
     from driftgate.commands import carry_out_retraining
     from driftgate.config.windows import label
 
-    decision = outcome.summary.retraining
-    assert decision is not None  # the caller looked
     if retrain:
-        carry_out_retraining(context, decision.window)
+        carry_out_retraining(context, window)
     else:
         print(
-            f"The decision about {label(context.config, decision.window)} asks for a retraining; nothing is retrained for the past unless "
+            f"The decision about {label(context.config, window)} asks for a retraining; nothing is retrained for the past unless "
             f"--retrain is given, or {context.config.retrain_dag_id} is triggered in Airflow."
         )
 

@@ -15,7 +15,7 @@ from driftgate import baselines, pipeline
 from driftgate.big_batches import measured_rows
 from driftgate.context import Context
 from driftgate.errors import DriftgateError, ServiceError
-from driftgate.records import Action, BatchStatus, Decision, GateVerdict, Measures, Window
+from driftgate.records import BatchStatus, Decision, GateVerdict, Measures, Window
 from driftgate.windows_together import Prepared, looks_back, prepared_path
 
 if TYPE_CHECKING:
@@ -134,9 +134,3 @@ class Settler:
         made = baselines.ensure(context, version, window, rows)
         self._baseline = version, made, baselines.mark(made)
         return made, self._baseline[2]
-
-
-def newest_retraining(settled: Sequence[Settled]) -> Decision | None:
-    """Return the decision that a retraining follows, where one is wanted: the newest that asks for it."""
-    asking = [item.decision for item in settled if item.decision is not None and item.decision.action is Action.RETRAIN]
-    return max(asking, key=lambda decision: decision.window, default=None)

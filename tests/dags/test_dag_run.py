@@ -147,3 +147,34 @@ def test_a_backfill_does_what_the_daily_runs_do(run_day: Run, run_dag: Run, stor
     assert statuses == [BatchStatus.MEASURED, BatchStatus.MEASURED, BatchStatus.NO_DATA, BatchStatus.MEASURED]
     assert store.find_report("trips", factories.make_window(8), "mlflow")
     assert run_dag("backfill__trips", **{"from": "2024-01-06", "to": "2024-01-08"})["prepare"] == "skipped", "all of it is done"
+
+
+def test_a_backfill_starts_the_retraining_that_the_monitors_own_dag_would(run_day: Run, run_dag: Run, store: Any, tmp_path: Path) -> None:
+    run_day(20, slope=9.0)
+    frame = factories.make_frame(150, seed=21, day=21, slope=9.0)
+    frame.to_csv(tmp_path / "home" / "source" / f"{factories.make_window(21).start:%Y-%m-%d}.csv", index=False)
+    stretch = {"from": "2024-01-21", "to": "2024-01-23"}
+    assert run_dag("backfill__trips", **stretch)["trigger_retrain"] == "skipped"
+    assert retrainings() == {}
+
+    states = run_dag("backfill__trips", **stretch, retrain=True)
+    assert states["prepare"] == "skipped", "both days were done before"
+    assert states["trigger_retrain"] == "success"
+    window, decision = factories.make_window(21), store.find_decision("trips", factories.make_window(21))
+    asked = {"window_start": window.start.isoformat(), "window_end": window.end.isoformat(), "reason": "; ".join(decision.reasons)}
+    assert retrainings() == {f"drift__{window.key}": asked}
+
+    assert run_day(21, slope=9.0)["trigger_retrain"] == "skipped", "the same window never starts a second retraining"
+    assert run_dag("backfill__trips", **stretch, retrain=True)["trigger_retrain"] == "skipped"
+    assert retrainings() == {f"drift__{window.key}": asked}
+
+
+def retrainings() -> dict[str, Any]:
+    """Return the runs of the retraining DAG that a decision started, each with what it was told."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        found = session.scalars(select(DagRun).where(DagRun.dag_id == "retrain__trips", DagRun.run_id.like("drift__%")))
+        return {item.run_id: item.conf for item in found}

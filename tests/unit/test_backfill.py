@@ -126,7 +126,7 @@ def test_a_backfill_leaves_the_rows_and_runs_of_the_daily_run(lab: Lab, by_day: 
     assert sum(outcome.summary.counts.values()) == len(lab.windows) - len(THERE)
     assert set(outcome.summary.counts) == {"measured", "quarantined", "no_data"}
     asked = [row for row in found["decision"] if "'action': 'trigger_retrain'" in row]
-    assert (outcome.summary.retraining is not None) == bool(asked), "the newest decision that asks for a retraining is named"
+    assert (outcome.retraining is not None) == bool(asked), "the newest decision that asks for a retraining is named"
     assert any("'cause': 'policy'" in row for row in found["incident"])
 
 

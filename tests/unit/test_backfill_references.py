@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from sqlalchemy import create_engine
 
 import factories
-from backfill_lab import ROOT, TABLES, Snapshot, backfill_command, environment, every_row, forget, records, runs
+from backfill_lab import ROOT, TABLES, Snapshot, backfill_command, environment, every_row, forget, install_trips, records, runs, write_trips
 from driftgate import pipeline, retraining
 from driftgate.config.loader import load_monitor
 from driftgate.context import Context
@@ -22,10 +21,6 @@ from driftgate.record.store import RecordStore
 from driftgate.records import Window
 from driftgate.settings import Settings
 
-SUITE = {
-    "name": "trips",
-    "expectations": [{"type": "expect_column_values_to_be_between", "kwargs": {"column": "distance", "min_value": 0, "max_value": 100}}],
-}
 SPOILED, WORSE = {"shift": 1000.0}, {"slope": 9.0}
 EMPTY = {"rows": 0}
 ROWS = 150
@@ -74,25 +69,15 @@ def make(tmp_path: Path, postgres_uri: str, mlflow_uri: str, monkeypatch: pytest
     )
 
     def build(case: Case) -> Context:
-        for folder in (settings.home / "source", settings.monitors_dir, settings.gx_dir / "expectations"):
-            folder.mkdir(parents=True)
-        (settings.gx_dir / "expectations" / "trips.json").write_text(json.dumps(SUITE), encoding="utf-8")
-        content = {
-            "id": "trips",
-            "task": "regression",
-            "source": {"kind": "files", "path": "{home}/source/{window_start:%Y-%m-%d}.csv"},
-            "columns": factories.make_config().columns.model_dump(),
-            "window": {"size": f"{case.days}d"},
-            "model": {"predictions": "champion" if case.champion else "source"},
-            "reference": dict(case.reference),
-            "gate": {"suite": "trips"},
-            "decision": {"rules": [{"metric": "mae", "above_reference": 1.5}], "consecutive": 2},
-            "retrain": {"params": {"max_iter": 20}},
-        }
-        monitor = settings.monitors_dir / "trips.yaml"
-        monitor.write_text(yaml.safe_dump(content), encoding="utf-8")
+        monitor = install_trips(
+            settings,
+            window={"size": f"{case.days}d"},
+            model={"predictions": "champion" if case.champion else "source"},
+            reference=dict(case.reference),
+        )
         for number in range(case.first, case.windows):
-            write_window(settings, case, number)
+            change: Mapping[str, Any] = case.changed.get(number, {})
+            write_trips(settings.home / "source", case.window(number), seed=number + 100, **change)
         context = Context(load_monitor(monitor), settings, RecordStore(engine))
         forget(context)
         if case.champion:
@@ -101,13 +86,6 @@ def make(tmp_path: Path, postgres_uri: str, mlflow_uri: str, monkeypatch: pytest
 
     yield build
     engine.dispose()
-
-
-def write_window(settings: Settings, case: Case, number: int) -> None:
-    options: dict[str, Any] = {"rows": ROWS, **case.changed.get(number, {})}
-    frame = factories.make_frame(options.pop("rows"), seed=number + 100, day=number * case.days, **options)
-    frame["ts"] = case.window(number).start + (frame["ts"] - case.window(number).start) * case.days
-    frame.to_csv(settings.home / "source" / f"{case.window(number).start:%Y-%m-%d}.csv", index=False)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from driftgate_airflow.operators.base import DriftgateOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from driftgate.records import Decision
+
 RETRAIN_KEY = "retrain"
 """XCom key of the retraining that was asked for."""
 
@@ -41,10 +43,11 @@ class FinishBackfillOperator(DriftgateOperator, SkipMixin):
         from driftgate import backfill
         from driftgate.records import Window
 
-        stretch, again = Window.from_dict(self.stretch), bool(context["params"].get("reprocess"))
-        for problem in backfill.finish(self.open_context(), stretch, again=again):
+        monitor, stretch, again = self.open_context(), Window.from_dict(self.stretch), bool(context["params"].get("reprocess"))
+        for problem in backfill.finish(monitor, stretch, again=again):
             self.log.warning("Afterwards: %s", problem)
-        self._ask_for_retraining(context)
+        wanted = backfill.wanted_retraining(monitor, stretch) if context["params"].get("retrain") else None
+        self._ask_for_retraining(context, wanted)
         if self.summary["failed"]:
             shown = "\n".join(f"  - {problem}" for problem in self.summary["problems"])
             raise AirflowFailException(
@@ -52,14 +55,10 @@ class FinishBackfillOperator(DriftgateOperator, SkipMixin):
             )
         return {"windows": self.summary["counts"], "decisions": self.summary["actions"]}
 
-    def _ask_for_retraining(self, context: Context) -> None:
-        from driftgate.records import Decision
-
-        asked = self.summary["retraining"]
-        if asked is None or not context["params"].get("retrain"):
+    def _ask_for_retraining(self, context: Context, decision: Decision | None) -> None:
+        if decision is None:
             self.skip(ti=context["ti"], tasks=self.get_direct_relatives(upstream=False))
             return
-        decision = Decision.from_dict(asked)
         found = {
             "run_id": f"drift__{decision.window.key}",  # the id that the monitor's own DAG gives: a window starts one retraining
             "window_start": decision.window.start.isoformat(),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 SUMMARY_KEY = "summary"
-"""XCom key of the counts of windows and decisions, and of the newest decision that asks for a retraining."""
+"""XCom key of the counts of windows and decisions, and of what could not be done."""
 
 
 class SettleWindowsOperator(DriftgateOperator):
@@ -36,7 +36,6 @@ class SettleWindowsOperator(DriftgateOperator):
 
     def execute(self, context: Context) -> list[Mapping[str, Any]]:
         from driftgate.backfill import Chunk, Summary
-        from driftgate.records import to_dict
         from driftgate.settling import Settler
         from driftgate.windows_together import load_prepared
 
@@ -57,7 +56,6 @@ class SettleWindowsOperator(DriftgateOperator):
             "actions": dict(summary.actions),
             "failed": summary.failed,
             "problems": summary.problems,
-            "retraining": None if summary.retraining is None else to_dict(summary.retraining),
         }
         context["ti"].xcom_push(key=SUMMARY_KEY, value=told)
         return [*self.unlogged, *self.chunks]
