@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,12 @@ def every_row(context: Context) -> dict[str, list[dict[str, Any]]]:
         return {table.name: [dict(row) for row in connection.execute(table.select()).mappings()] for table in metadata.sorted_tables}
 
 
-def records(context: Context) -> dict[str, list[str]]:
-    """Return every row of the tables that are compared, without what the clock says."""
+def records(context: Context, but: Collection[str] = ()) -> dict[str, list[str]]:
+    """Return every row of the tables that are compared, without what the clock says and without some columns."""
     found = {}
     for name, rows in every_row(context).items():
         if name in TABLES:
-            plain = [{key: value for key, value in row.items() if key not in CLOCK} for row in rows]
+            plain = [{key: value for key, value in row.items() if key not in CLOCK and key not in but} for row in rows]
             found[name] = sorted(repr({**row, "resolved": row["resolved"] is not None} if name == "incident" else row) for row in plain)
     return found
 
