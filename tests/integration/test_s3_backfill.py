@@ -14,6 +14,7 @@ from sqlalchemy import create_engine
 
 import factories
 from backfill_lab import ROOT, TABLES, backfill_command, environment, forget, install_trips, records, runs, write_trips
+from driftgate.backfill_run import Workers, run
 from driftgate.config.loader import load_monitor
 from driftgate.context import Context
 from driftgate.record.store import RecordStore
@@ -44,6 +45,7 @@ def near(tmp_path: Path, postgres_uri: str, mlflow_uri: str) -> Iterator[Context
         database_uri=postgres_uri,
         mlflow_uri=mlflow_uri,
         airflow_url=None,
+        notifications_file=tmp_path / "none.yaml",
     )
     engine = create_engine(postgres_uri)
     context = install(settings, RecordStore(engine), "{home}/source/*.csv")
@@ -69,9 +71,10 @@ def moved(near: Context, s3: S3Server) -> Settings:
     return replace(near.settings, data_url=f"s3://{BUCKET}/past")
 
 
-def backfill(context: Context, *more: str) -> str:
+def backfill(context: Context) -> str:
+    """Run the command with two workers, in processes that know the place by their environment alone."""
     first, last = WINDOWS[0].start, WINDOWS[-1].end
-    command = backfill_command("trips", f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}", "--workers", "2", *more)
+    command = backfill_command("trips", f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}", "--workers", "2")
     home = context.settings.home
     done = subprocess.run(command, env=environment(context.settings), cwd=home.parent, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -87,7 +90,9 @@ def left(context: Context) -> tuple[dict[str, list[str]], dict[str, Any]]:
 
 
 def test_a_backfill_on_s3_leaves_the_rows_and_runs_of_one_in_folders(near: Context, moved: Settings, mlflow_database: Path) -> None:
-    assert "7 measured" in backfill(near)
+    with Workers(1, "trips", near.settings) as workers:
+        outcome = run(near, WINDOWS[0].start, WINDOWS[-1].end, workers)
+    assert outcome.summary.counts == {"measured": 7, "quarantined": 1, "no_data": 1}
     expected = left(near)
     shutil.rmtree(near.settings.home)
     shutil.rmtree(near.settings.monitors_dir)
