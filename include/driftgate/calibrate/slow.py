@@ -102,6 +102,7 @@ def _persistences(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.round(corrected, 1))
 
 
+@lru_cache(maxsize=4096)
 def _inflation(count: int, persistence: float) -> float:
     """Variance of the mean of ``count`` values of an autoregression, times count over the variance of one."""
     lags = np.arange(1, count)
@@ -122,8 +123,32 @@ def _scan(standard: np.ndarray, windows: int, persistence: float, two_sided: boo
     return found
 
 
+@dataclass(frozen=True)
+class _Simulated:
+    """Statistics of unchanged windows that can be beyond a limit, sorted: any limit is looked up in them."""
+
+    largest: float
+    count: int
+    """Windows in all, without the first of each run."""
+    later: np.ndarray
+    """Of those windows."""
+    pairs: np.ndarray
+    """The smaller one of each and of the window before it: beyond a limit where both are."""
+
+    @classmethod
+    def of(cls, found: np.ndarray) -> Self:
+        later = found[:, 1:]
+        parts = (later, np.minimum(later, found[:, :-1]))
+        return cls(float(found.max()), later.size, *(np.sort(part[part > SMALLEST_LIMIT - 0.01]) for part in parts))
+
+    def beginnings(self, limits: np.ndarray) -> np.ndarray:
+        """Return for each limit, none below ``SMALLEST_LIMIT``, the share of windows beyond it where the one before is not."""
+        beyond, still = (values.size - np.searchsorted(values, limits, side="right") for values in (self.later, self.pairs))
+        return np.asarray((beyond - still) / self.count)
+
+
 @lru_cache(maxsize=64)
-def _simulated(windows: int, persistence: float, two_sided: bool) -> np.ndarray:
+def _simulated(windows: int, persistence: float, two_sided: bool) -> _Simulated:
     """Simulate reference and new windows without change and return the statistic of the new ones, everything estimated anew."""
     rng = np.random.default_rng([windows, int(10 * persistence), int(two_sided)])
     values = _autoregression(rng, windows + STEPS, persistence)
@@ -134,7 +159,7 @@ def _simulated(windows: int, persistence: float, two_sided: bool) -> np.ndarray:
         these = estimated == step
         if these.any():
             found[these] = _scan(standard[these], windows, float(step), two_sided)
-    return np.asarray(found)
+    return _Simulated.of(found)
 
 
 def _autoregression(rng: np.random.Generator, steps: int, persistence: float) -> np.ndarray:
@@ -154,10 +179,10 @@ def slow_limit(windows: int, persistence: float, chance: float, two_sided: bool)
     """
     found = _simulated(min(windows, 250), persistence, two_sided)
     freedom = max(windows - 1, 1)
-    scale = np.linspace(_to_scale(SMALLEST_LIMIT, freedom), _to_scale(max(float(found.max()), 2 * SMALLEST_LIMIT), freedom), 201)
-    chances = np.array([_beginnings(found, _from_scale(step, freedom)) for step in scale])
+    scale = np.linspace(_to_scale(SMALLEST_LIMIT, freedom), _to_scale(max(found.largest, 2 * SMALLEST_LIMIT), freedom), 201)
+    chances = found.beginnings(np.array([_from_scale(step, freedom) for step in scale]))
     scale, chances = scale[chances.argmax() :], chances[chances.argmax() :]  # below, windows are beyond the limit most of the time
-    smallest = 20 / found.size
+    smallest = 20 / (RUNS * STEPS)
     if chance >= smallest:
         return _from_scale(float(np.interp(-np.log(chance), -np.log(np.maximum(chances, smallest / 100)), scale)), freedom)
     usable = (chances > smallest) & (chances < 100 * smallest)
@@ -171,8 +196,3 @@ def _to_scale(limit: float, freedom: int) -> float:
 
 def _from_scale(step: float, freedom: int) -> float:
     return float(np.sqrt(freedom * np.expm1(step / freedom)))
-
-
-def _beginnings(found: np.ndarray, limit: float) -> float:
-    beyond = found > limit
-    return float((beyond[:, 1:] & ~beyond[:, :-1]).sum() / beyond[:, 1:].size)
