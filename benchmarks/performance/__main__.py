@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,7 +80,9 @@ def _run(name: str, quick: bool, limit_s: float) -> tuple[list[dict[str, object]
         "OPENBLAS_NUM_THREADS": "1",
     }
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT, text=True, preexec_fn=_can_be_interrupted
+        )
         problem = _wait(process, limit_s)
         output.seek(0)
         lines = output.read().splitlines()
@@ -87,6 +90,11 @@ def _run(name: str, quick: bool, limit_s: float) -> tuple[list[dict[str, object]
     if problem is None and (process.returncode or not rows):
         problem = next((line.strip()[:400] for line in reversed(lines) if line.strip()), "it said nothing")
     return rows, problem
+
+
+def _can_be_interrupted() -> None:
+    """Let a section stop when it is asked to: started in the background of a shell it would ignore interrupts, and leave its servers."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _wait(process: subprocess.Popen[str], limit_s: float) -> str | None:
@@ -103,8 +111,6 @@ def _wait(process: subprocess.Popen[str], limit_s: float) -> str | None:
 
 def _stop(process: subprocess.Popen[str]) -> None:
     """Interrupt a section as a person would, so that it stops the servers that it started; then end it."""
-    import signal
-
     process.send_signal(signal.SIGINT)
     try:
         process.wait(_GRACE_S)
