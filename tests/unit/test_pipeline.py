@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import text
 
 import factories
+import trained_monitor
 from driftgate import baselines, pipeline, retraining
 from driftgate.config.loader import load_monitor
 from driftgate.config.windows import window_at
@@ -25,9 +25,9 @@ from driftgate.loss_causes import loss_contributions
 from driftgate.mlflow_client import client
 from driftgate.record.mlflow_runs import find_run
 from driftgate.record.store import RecordStore
-from driftgate.record.tables import metadata
 from driftgate.records import Action, BatchStatus, GateVerdict, RetrainVerdict
-from driftgate.settings import Settings, load
+from driftgate.settings import Settings
+from trained_monitor import Trained
 
 SUITE = {
     "name": "trips",
@@ -82,61 +82,25 @@ def make_context(tmp_path: Path, settings: Settings, store: Any, mlflow_uri: str
     return Context(load_monitor(path), changed, store)
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A monitor after its first training: what a test starts from, without training again."""
-
-    home: Path
-    mlflow: Path
-    rows: Mapping[str, list[dict[str, Any]]]
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, postgres_uri: str, mlflow_database: Path) -> Trained:
-    base = tmp_path_factory.mktemp("trained")
-    shutil.copyfile(mlflow_database, base / "mlflow.db")
-    (base / "home").mkdir()
-    settings = load({"DRIFTGATE_PROJECT_ROOT": str(Path(__file__).parents[2]), "DRIFTGATE_HOME": str(base / "home")})
-    engine = create_engine(postgres_uri)
-    empty(engine)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(base)  # the artifacts of MLflow lie there
-        context = make_context(base, settings, RecordStore(engine), f"sqlite:///{base / 'mlflow.db'}", monitor())
+    """The monitor after its first training."""
+
+    def train(base: Path, settings: Settings, store: RecordStore, mlflow_uri: str) -> None:
+        context = make_context(base, settings, store, mlflow_uri, monitor())
         for number in range(DAYS):
             write_day(context.settings, number, factories.make_frame(150, seed=number, day=number))
         done = retraining.bootstrap(context, "2024-01-01", "2024-01-07", approver="test")
-    assert done.verdict is RetrainVerdict.PROMOTED
-    with engine.connect() as connection:
-        rows = {table.name: [dict(row) for row in connection.execute(table.select()).mappings()] for table in metadata.sorted_tables}
-    engine.dispose()
-    return Trained(base / "home", base / "mlflow.db", rows)
+        assert done.verdict is RetrainVerdict.PROMOTED
+
+    return trained_monitor.prepare(tmp_path_factory.mktemp("trained"), postgres_uri, mlflow_database, train)
 
 
 @pytest.fixture
 def champion(context: Context, trained: Trained) -> Context:
     """The trained monitor in folders, a registry and records of the test's own."""
-    home, tracking = context.settings.home, make_url(context.settings.require_mlflow()).database
-    shutil.copytree(trained.home, home, dirs_exist_ok=True)
-    shutil.copyfile(trained.mlflow, str(tracking))
-    with context.store.engine.begin() as connection:
-        for table in metadata.sorted_tables:
-            for row in trained.rows[table.name]:
-                kept = {name: value for name, value in row.items() if table.c[name].identity is None}
-                moved = {
-                    name: str(home / Path(value).relative_to(trained.home)) for name, value in kept.items() if is_below(value, trained.home)
-                }
-                connection.execute(table.insert().values({**kept, **moved}))
+    trained_monitor.copy_into(context, trained)
     return context
-
-
-def is_below(value: Any, folder: Path) -> bool:
-    return isinstance(value, str) and value.startswith(f"{folder}/")
-
-
-def empty(engine: Engine) -> None:
-    names = ", ".join(f'"{table.schema}"."{table.name}"' for table in metadata.sorted_tables)
-    with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
 
 
 def day(context: Context, number: int) -> Any:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import factories
+import trained_monitor
 from driftgate import pipeline, prepared_references, retraining
 from driftgate.config.loader import load_monitor
 from driftgate.config.models import MeasuresConfig
@@ -23,6 +24,7 @@ from driftgate.context import Context
 from driftgate.ingest.batch_store import content_hash
 from driftgate.mlflow_client import client
 from driftgate.record.history import past_windows
+from driftgate.record.store import RecordStore
 from driftgate.records import (
     Action,
     Batch,
@@ -40,6 +42,7 @@ from driftgate.reference_rows import Rows, neighbours, with_own_rows
 from driftgate.references import describe, described_reference, load_reference
 from driftgate.serve import references
 from driftgate.settings import Settings
+from trained_monitor import Trained
 
 ROWS = 40
 """Rows of a day."""
@@ -368,20 +371,34 @@ def test_a_fixed_window_is_matched_and_its_performance_is_that_of_the_matched_ro
 # --- a model version --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def champion(tmp_path: Path, settings: Settings, store: Any, mlflow_uri: str) -> Context:
-    """A model trained on days 0 to 13, with a monitor that compares with its training rows."""
-    changed = replace(settings, mlflow_uri=mlflow_uri)
-    context = make_context(
+def make_versioned(tmp_path: Path, settings: Settings, store: Any, mlflow_uri: str) -> Context:
+    return make_context(
         tmp_path,
-        changed,
+        replace(settings, mlflow_uri=mlflow_uri),
         store,
         model={"predictions": "champion"},
         retrain={"minimum_rows": 100, "held_out": 0.1, "training_window": "14d", "params": {"max_iter": 10}},
         sinks={"evidently": False},
     )
-    write_source(context, range(21))
-    retraining.bootstrap(context, "2024-01-01", "2024-01-15", approver="test")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, postgres_uri: str, mlflow_database: Path) -> Trained:
+    """A model trained on days 0 to 13, with a monitor that compares with its training rows."""
+
+    def train(base: Path, settings: Settings, store: RecordStore, mlflow_uri: str) -> None:
+        context = make_versioned(base, settings, store, mlflow_uri)
+        write_source(context, range(21))
+        retraining.bootstrap(context, "2024-01-01", "2024-01-15", approver="test")
+
+    return trained_monitor.prepare(tmp_path_factory.mktemp("trained"), postgres_uri, mlflow_database, train)
+
+
+@pytest.fixture
+def champion(tmp_path: Path, settings: Settings, store: Any, mlflow_uri: str, trained: Trained) -> Context:
+    """The trained monitor in folders, a registry and records of the test's own."""
+    context = make_versioned(tmp_path, settings, store, mlflow_uri)
+    trained_monitor.copy_into(context, trained)
     return context
 
 
