@@ -42,7 +42,7 @@ logs: $(STAMP) ## Show the last lines of every log of the stack
 .PHONY: test test-unit test-integration
 test: check test-unit test-integration ## Everything: checks, unit tests, then the real stack end to end
 test-unit: $(DEV_STAMP) servers ## Tests without the stack (minutes)
-	$(BIN)/python -m pytest -m "not integration and not browser" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not integration and not browser" -n 2 --dist loadfile --no-loadscope-reorder
 test-integration: $(DEV_STAMP) browser servers ## Real PostgreSQL, Airflow, MLflow and Chromium, end to end
 	$(BIN)/python -m pytest -m "integration or browser" -n 2 --dist loadgroup tests/integration tests/browser
 

@@ -34,6 +34,9 @@ def prepare() -> Path:
 
 def migrate(home: Path) -> None:
     """Create Airflow's tables once per session."""
+    import sqlite_files
+
+    sqlite_files.never_wait_for_the_disk()
     marker = home / "migrated"
     if not marker.exists():
         from airflow.utils.db import initdb

@@ -30,6 +30,9 @@ for name in _OF_A_STACK:
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # as tasks of the stack have it: threads of two processes would wait for each other by spinning
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,6 +79,9 @@ def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated MLflow database (SQLite); making one takes seconds, copying it does not."""
     from mlflow import MlflowClient
 
+    import sqlite_files
+
+    sqlite_files.never_wait_for_the_disk()
     path = tmp_path_factory.mktemp("mlflow") / "template.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
