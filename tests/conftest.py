@@ -35,6 +35,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")  # as tasks of the stack have it: threads of two processes would wait for each other by spinning
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the tests of the shared stack stay together, in their order, where tests are spread over processes; others by their file."""
     for item in items:

@@ -9,9 +9,11 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 LONGEST = (
     "unit/test_backfill.py",
+    "unit/test_backfill_references.py",
     "unit/test_pipeline.py",
     "unit/test_big_batches.py",
     "unit/test_late_labels.py",
+    "unit/test_backfill_retraining.py",
     "unit/retrain/test_registration.py",
     "dags/test_dag_run.py",
     "unit/test_baselines.py",
