@@ -12,7 +12,7 @@ from airflow.sdk import DAG, get_parsing_context
 
 from driftgate.config.notifications import fingerprint, load_notifications
 from driftgate.settings import load
-from driftgate_airflow.dag_parts import EARLIEST
+from driftgate_airflow.dag_parts import EARLIEST, PROMPT
 from driftgate_airflow.operators.deliver_messages import DeliverMessagesOperator
 from driftgate_airflow.placing import placed
 
@@ -46,7 +46,7 @@ if get_parsing_context().dag_id in (None, DAG_ID):
             is_paused_upon_creation=False,
             dagrun_timeout=timedelta(minutes=10),
             tags=["driftgate", "notifications"],
-            default_args={"owner": "driftgate"},
+            default_args={"owner": "driftgate", **PROMPT},
         ) as dag:
             DeliverMessagesOperator(task_id="deliver", retries=0, execution_timeout=timedelta(minutes=8))
         placed(dag)

@@ -10,7 +10,7 @@ from airflow.sdk import DAG, Param, get_parsing_context
 
 from driftgate.config.loader import monitor_files
 from driftgate.settings import load
-from driftgate_airflow.dag_parts import EARLIEST, RETRY_DELAY, retry_policy
+from driftgate_airflow.dag_parts import EARLIEST, PROMPT, RETRY_DELAY, retry_policy
 from driftgate_airflow.operators.draw_report import DrawReportOperator
 from driftgate_airflow.placing import placed
 
@@ -51,7 +51,7 @@ if get_parsing_context().dag_id in (None, DAG_ID):
             max_active_runs=2,  # drawing takes a whole core
             is_paused_upon_creation=False,
             tags=["driftgate", "reports"],
-            default_args={"owner": "driftgate", "retries": 1, "retry_delay": RETRY_DELAY, "retry_policy": retry_policy()},
+            default_args={"owner": "driftgate", "retries": 1, "retry_delay": RETRY_DELAY, "retry_policy": retry_policy(), **PROMPT},
         ) as dag:
             DrawReportOperator(task_id="draw", monitor_id="{{ params.monitor }}")
         placed(dag)

@@ -22,6 +22,8 @@ OPTIONAL: dict[str, Any] = {"retries": 0, "on_failure_callback": None}
 """Arguments of tasks on which nothing depends: they bound their own attempts, are tried again elsewhere, and open no incident."""
 PATIENT: dict[str, Any] = {"weight_rule": "absolute", "priority_weight": 0}
 """Arguments of tasks that are started when no other is waiting: what they make is not needed by any decision."""
+PROMPT: dict[str, Any] = {"weight_rule": "absolute", "priority_weight": 100}
+"""Arguments of tasks that are started before all others, however many windows are under way: somebody waits for what they do."""
 EARLIEST = pendulum.datetime(2000, 1, 1)
 """Start of every DAG: early enough for any window, fixed so that it never moves. The schedule's own bounds are in the timetable."""
 

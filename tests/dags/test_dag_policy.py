@@ -219,3 +219,11 @@ def test_pictures_and_the_past_wait_until_nothing_else_does(dags: list[Any]) -> 
     assert weights["render_report"] < min(weight for task, weight in weights.items() if task != "render_report")
     past = started_first(next(dag for dag in dags if dag.dag_id == "backfill__trips"))
     assert max(past.values()) < weights["ingest"]
+
+
+def test_what_a_person_waits_for_comes_before_any_window(write_monitor: Callable[..., Path], parse: Callable[[], Any]) -> None:
+    write_monitor("trips")
+    found = parse().dags
+    assert started_first(found["driftgate__reports"])["draw"] > max(
+        weight for name in ("monitor__trips", "retrain__trips", "backfill__trips") for weight in started_first(found[name]).values()
+    )

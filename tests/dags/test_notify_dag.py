@@ -42,6 +42,7 @@ def test_with_a_channel_it_runs_every_five_minutes_one_at_a_time(write_file: Cal
     assert "**Triage**" in dag.doc_md
     assert "configuration `" in dag.doc_md
     assert [(task.task_id, task.retries) for task in dag.tasks] == [("deliver", 0)]
+    assert [(task.priority_weight, str(task.weight_rule)) for task in dag.tasks] == [(100, "absolute")]  # never behind a burst of windows
 
 
 def test_a_broken_file_is_an_import_error_of_this_dag_alone(
