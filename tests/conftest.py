@@ -35,12 +35,26 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")  # as tasks of the stack have it: threads of two processes would wait for each other by spinning
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests of the shared stack stay together, in their order, where tests are spread over processes; others by their file."""
-    for item in items:
-        shares = "world" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("world" if shares else item.path.name))
+OF_THEIR_OWN = ("test_celery.py", "test_memory.py", "test_s3_backfill.py", "test_stack.py", "test_data_docs_site.py")
+"""Files of the second stage whose tests do not use the shared stack."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Spread the second stage over processes: the tests of the shared stack stay in one, in their order, other files go to the other.
+
+    Called with ``--dist loadgroup``, whose own groups have no effect under pytest 9.2.
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByStack(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return path if path.endswith(OF_THEIR_OWN) else "the shared stack"
+
+    return ByStack(config, log)
 
 
 @pytest.fixture
