@@ -42,9 +42,9 @@ logs: $(STAMP) ## Show the last lines of every log of the stack
 .PHONY: test test-unit test-integration
 test: check test-unit test-integration ## Everything: checks, unit tests, then the real stack end to end
 test-unit: $(DEV_STAMP) servers ## Tests without the stack (minutes)
-	$(BIN)/python -m pytest -m "not integration and not browser" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not integration and not browser" -n 3 --dist loadfile --no-loadscope-reorder --durations=30
 test-integration: $(DEV_STAMP) browser servers ## Real PostgreSQL, Airflow, MLflow and Chromium, end to end
-	$(BIN)/python -m pytest -m "integration or browser" -n 2 --dist loadgroup tests/integration tests/browser
+	$(BIN)/python -m pytest -m "integration or browser" --durations=30 tests/integration tests/browser
 
 .PHONY: browser
 browser: ## Make sure a Chromium is there (installs Debian's when run as root)

@@ -35,28 +35,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")  # as tasks of the stack have it: threads of two processes would wait for each other by spinning
 
 
-OF_THEIR_OWN = ("test_celery.py", "test_memory.py", "test_s3_backfill.py", "test_stack.py", "test_data_docs_site.py")
-"""Files of the second stage whose tests do not use the shared stack."""
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Spread the second stage over processes: the tests of the shared stack stay in one, in their order, other files go to the other.
-
-    Called with ``--dist loadgroup``, whose own groups have no effect under pytest 9.2.
-    """
-    if config.getvalue("dist") != "loadgroup":
-        return None
-    from xdist.scheduler import LoadFileScheduling
-
-    class ByStack(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            path = nodeid.partition("::")[0]
-            return path if path.endswith(OF_THEIR_OWN) else "the shared stack"
-
-    return ByStack(config, log)
-
-
 @pytest.fixture
 def project_root() -> Path:
     return PROJECT_ROOT
@@ -174,9 +152,9 @@ def world(tmp_path_factory: pytest.TempPathFactory, receivers: Receivers) -> Ite
         "DRIFTGATE_MONITORS_DIR": str(monitors),
         "DRIFTGATE_NOTIFICATIONS_FILE": str(base / "notifications.yaml"),
         **receivers.environment(),
-        # a monitor file that is added or broken shows after seconds instead of half a minute
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        # a monitor file that is added or broken shows after seconds instead of half a minute; parsing all the time would take half a core
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "12",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "12",
     }
     made = World(PROJECT_ROOT, base, environ)
     try:
