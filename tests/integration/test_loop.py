@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -335,19 +336,25 @@ def test_psql_reads_and_cannot_write(world: World) -> None:
 
 
 def test_nothing_listens_beyond_this_machine(world: World) -> None:
-    leaders = [item["pid"] for item in world.status["processes"]]
-    pids = {
-        pid for leader in leaders if psutil.pid_exists(leader) for pid in (leader, *(c.pid for c in psutil.Process(leader).children(True)))
-    }
-    listening = {
-        item.laddr.ip
-        for pid in pids
-        if psutil.pid_exists(pid)
-        for item in psutil.Process(pid).net_connections("inet")
-        if item.status == "LISTEN"
-    }
+    leaders = [item["pid"] for item in json.loads(world.run("status", "--json").stdout)["processes"]]  # those of now: some were killed
+    pids = {pid for leader in leaders for pid in (leader, *_children(leader))}
+    listening = {address for pid in pids for address in _listens_on(pid)}
     assert listening
     assert listening <= {"127.0.0.1", "::1"}
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:  # a task that has ended meanwhile
+        return []
+
+
+def _listens_on(pid: int) -> list[str]:
+    try:
+        return [item.laddr.ip for item in psutil.Process(pid).net_connections("inet") if item.status == "LISTEN"]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def test_the_login_is_needed(world: World) -> None:
